@@ -1,0 +1,46 @@
+"""The contract of an engine: what it says of itself and how the worker runs it.
+
+Engines are found through the entry-point group `omagen.engines`; ours and other people's register alike. The module that an entry
+point names is imported by the server, so it imports nothing heavy at its top: libraries are imported inside `load` and `run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from omagen.protocol import EngineInfo, Request
+from omagen.shapes import Mesh, Picture
+
+
+class RunProgress(Protocol):
+    """How a running engine speaks to the user."""
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        """Report `stage` (a few words, shown to the user) at `fraction` (0 to 1) of the engine's own work.
+
+        Raises `OmagenError` (cancelled) once the user has cancelled, so calling it often is what makes an engine cancellable.
+        """
+        ...
+
+    def warn(self, message: str) -> None:
+        """Tell the user something that does not stop the job; shown in the panel and kept in `result.json`."""
+        ...
+
+
+class Engine(Protocol):
+    def describe(self) -> EngineInfo:
+        """What the engine takes, gives and needs. Cheap: called by the server at start."""
+        ...
+
+    def load(self, device: str) -> None:
+        """Bring weights and compiled kernels into memory on `device`. Called once per worker, before the first run."""
+        ...
+
+    def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> Mesh | Picture:
+        """Do the work. `request` is complete and valid; `files` maps the ids of file inputs to readable paths.
+
+        Raises `OmagenError` for whatever the user can understand or mend.
+        """
+        ...

@@ -1,0 +1,7 @@
+"""The small immutable types that flow from engine to finish to file."""
+
+from omagen.shapes.material import Material, Texture
+from omagen.shapes.mesh import Mesh
+from omagen.shapes.picture import Picture
+
+__all__ = ["Material", "Mesh", "Picture", "Texture"]
