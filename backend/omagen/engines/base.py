@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from omagen.protocol import EngineInfo, Request
-from omagen.shapes import Mesh, Picture
+
+if TYPE_CHECKING:  # numpy comes with the shapes, and describing an engine must stay cheap
+    from omagen.shapes import Mesh, Picture
 
 
 class RunProgress(Protocol):
