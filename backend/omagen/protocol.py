@@ -1,7 +1,7 @@
-"""What the add-on, the command line and the backend say to each other: requests, job states, engine descriptions, errors.
+"""What the add-on, the command line and the backend say to each other: requests, jobs, engine descriptions, errors.
 
-Standard library only, because Blender's Python imports this module too. Every class is frozen and turns into plain JSON and back.
-Reading JSON is strict: whatever does not fit raises an `OmagenError` of code `input` that names the offending field.
+Standard library only, because Blender's Python imports this module too. Every class is frozen and turns into plain JSON
+and back. Reading JSON is strict: whatever does not fit raises an `OmagenError` of code `input` naming the field.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 PROTOCOL_VERSION: Final = 1
 STATE_FILE: Final = "server.json"
-"""Name of the file in the data folder through which a running server is found: `ServerState`, readable by its owner only."""
+"""The file in the data folder through which a running server is found: a `ServerState`, readable by its owner only."""
 
 Json = dict[str, Any]
 Value = bool | int | float | str
@@ -35,7 +35,7 @@ class ErrorCode(StrEnum):
 
 
 class OmagenError(Exception):
-    """An error meant for the user: what happened (`message`) and what to do about it (`remedy`). Crosses HTTP unchanged."""
+    """An error meant for the user: what happened (`message`) and what to do (`remedy`). Crosses HTTP unchanged."""
 
     def __init__(self, code: ErrorCode | str, message: str, remedy: str = "") -> None:
         super().__init__(message)
@@ -171,7 +171,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """Everything a user interface needs to offer an engine; `engine.describe()` returns it without loading anything heavy."""
+    """All that a user interface needs to offer an engine; `engine.describe()` returns it without loading anything."""
 
     id: str
     title: str
@@ -212,7 +212,7 @@ class EngineInfo:
 
 @dataclass(frozen=True)
 class Request:
-    """All that can change a result. Saved beside the result: same request, same device, same weights, same result."""
+    """All that can change a result; saved beside it. Same request, same device, same weights: same result."""
 
     engine: str
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -284,7 +284,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Job:
-    """One job as the backend reports it. Times are seconds since 1970 and for display only; nothing is computed from them."""
+    """One job as the backend reports it. Times are seconds since 1970, for display only; nothing is computed from them."""
 
     id: str
     request: Request
@@ -358,7 +358,7 @@ class ServerState:
 
 
 def default_data_folder() -> Path:
-    """Where jobs, results and weights live unless the user chose a folder: the system's place for user data, or $OMAGEN_DATA."""
+    """Where jobs, results and weights live unless the user chose a folder: $OMAGEN_DATA or the system's user data."""
     if os.environ.get("OMAGEN_DATA"):
         return Path(os.environ["OMAGEN_DATA"]).expanduser()
     if sys.platform == "win32":

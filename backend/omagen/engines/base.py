@@ -1,7 +1,8 @@
 """The contract of an engine: what it says of itself and how the worker runs it.
 
-Engines are found through the entry-point group `omagen.engines`; ours and other people's register alike. The module that an entry
-point names is imported by the server, so it imports nothing heavy at its top: libraries are imported inside `load` and `run`.
+Engines are found through the entry-point group `omagen.engines`; ours and other people's register alike. The module that
+an entry point names is imported by the server, so it imports nothing heavy at its top: libraries are imported inside
+`load` and `run`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class RunProgress(Protocol):
     def __call__(self, stage: str, fraction: float) -> None:
         """Report `stage` (a few words, shown to the user) at `fraction` (0 to 1) of the engine's own work.
 
-        Raises `OmagenError` (cancelled) once the user has cancelled, so calling it often is what makes an engine cancellable.
+        Raises `OmagenError` (cancelled) once the user has cancelled: calling it often is what makes cancelling gentle.
         """
         ...
 

@@ -13,7 +13,7 @@ from omagen.shapes.material import Material
 class Mesh:
     """Triangles over shared vertices; whatever may differ on the two sides of an edge is stored per corner.
 
-    Frame: right-handed, +Y up, front +Z, metres. Faces are counter-clockwise seen from outside. Arrays are C-contiguous.
+    Frame: right-handed, +Y up, front +Z, metres. Faces are counter-clockwise from outside. Arrays are C-contiguous.
     """
 
     vertices: np.ndarray

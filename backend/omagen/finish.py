@@ -1,0 +1,72 @@
+"""From an engine's output to files: the last step of every job, the same for all engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omagen.protocol import ErrorCode, OmagenError
+from omagen.shapes import Mesh, Picture
+
+PREVIEW_SIZE = 256
+"""Pixels a side of `preview.png`."""
+
+
+def write_shape(
+    shape: Mesh | Picture, folder: Path, provenance: dict[str, Any], progress: Callable[[str, float], None]
+) -> dict[str, Any]:
+    """Write `object.glb` or `picture.png`, and `preview.png`, into `folder`; returns the quality report.
+
+    Raises `OmagenError`: geometry for a shape without content, environment for a full disk, cancelled from `progress`.
+    """
+    try:
+        if isinstance(shape, Mesh):
+            return _write_mesh(shape, folder, provenance, progress)
+        return _write_picture(shape, folder, progress)
+    except OSError as error:
+        raise OmagenError(
+            ErrorCode.ENVIRONMENT,
+            f"The result could not be written: {error.strerror or error}.",
+            "Free some space on the data folder's disk and try again.",
+        ) from error
+
+
+def _write_mesh(
+    mesh: Mesh, folder: Path, provenance: dict[str, Any], progress: Callable[[str, float], None]
+) -> dict[str, Any]:
+    from omagen.geometry.preview import render_preview
+    from omagen.geometry.quality import quality_report
+    from omagen.io.glb_writer import write_glb
+    from omagen.io.images import encode_png
+
+    if not len(mesh.faces):
+        raise OmagenError(ErrorCode.GEOMETRY, "The result has no surface.", "Try another input or other settings.")
+    progress("Checking the mesh", 0.0)
+    report = quality_report(mesh)
+    progress("Writing the object", 0.2)
+    write_glb(mesh, folder / "object.glb", provenance)
+    progress("Drawing the preview", 0.7)
+    (folder / "preview.png").write_bytes(encode_png(render_preview(mesh, PREVIEW_SIZE)))
+    return report
+
+
+def _write_picture(picture: Picture, folder: Path, progress: Callable[[str, float], None]) -> dict[str, Any]:
+    from io import BytesIO
+
+    from PIL import Image
+
+    from omagen.io.images import encode_png
+
+    height, width = picture.rgba.shape[:2]
+    progress("Writing the picture", 0.0)
+    (folder / "picture.png").write_bytes(encode_png(picture.rgba))
+    small = Image.fromarray(picture.rgba)
+    small.thumbnail((PREVIEW_SIZE, PREVIEW_SIZE))
+    preview = Image.new("RGBA", (PREVIEW_SIZE, PREVIEW_SIZE))
+    preview.paste(small, ((PREVIEW_SIZE - small.width) // 2, (PREVIEW_SIZE - small.height) // 2))
+    buffer = BytesIO()
+    preview.save(buffer, "PNG")
+    (folder / "preview.png").write_bytes(buffer.getvalue())
+    coverage = float((picture.rgba[..., 3] > 127).mean())
+    return {"width": width, "height": height, "coverage": round(coverage, 4)}
