@@ -284,7 +284,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Job:
-    """One job as the backend reports it. Times are seconds since 1970, for display only; nothing is computed from them."""
+    """One job as the backend reports it. Times are seconds since 1970, for display only."""
 
     id: str
     request: Request
@@ -312,8 +312,9 @@ class Job:
     def from_json(cls, data: Any) -> Job:
         data = _mapping(data, "job")
         return cls(
-            id=data["id"], request=Request.from_json(data["request"]), state=JobState(data["state"]), created=data["created"],
-            started=data["started"], finished=data["finished"], progress=Progress(**data["progress"]),
+            id=data["id"], request=Request.from_json(data["request"]), state=JobState(data["state"]),
+            created=data["created"], started=data["started"], finished=data["finished"],
+            progress=Progress(**data["progress"]),
             warnings=tuple(data["warnings"]), error=OmagenError.from_json(data["error"]) if data["error"] else None,
             result=data["result"], files=tuple(data["files"]),
         )  # fmt: skip

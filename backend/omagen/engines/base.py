@@ -1,8 +1,8 @@
 """The contract of an engine: what it says of itself and how the worker runs it.
 
-Engines are found through the entry-point group `omagen.engines`; ours and other people's register alike. The module that
-an entry point names is imported by the server, so it imports nothing heavy at its top: libraries are imported inside
-`load` and `run`.
+Engines are found through the entry-point group `omagen.engines`; ours and other people's register alike. The module
+that an entry point names is imported by the server, so it imports nothing heavy at its top: libraries are imported
+inside `load` and `run`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One device's worker process seen from outside: started, given jobs, watched, replaced when it dies or will not stop."""
+"""One device's worker process seen from outside: started, given jobs, watched, replaced when it dies or hangs."""
 
 from __future__ import annotations
 

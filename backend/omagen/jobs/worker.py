@@ -197,6 +197,12 @@ def _out_of_memory(error: MemoryError) -> OmagenError:
 
 
 def _unexpected(error: Exception) -> OmagenError:
+    if isinstance(error, ImportError):
+        return OmagenError(
+            ErrorCode.ENVIRONMENT,
+            f"The backend's environment is incomplete: {error}.",
+            "Install the backend into it again.",
+        )
     if isinstance(error, OSError) and error.errno is not None:
         return OmagenError(
             ErrorCode.ENVIRONMENT,
