@@ -19,8 +19,8 @@ MAX_ASPECT: Final = 20.0
 def read_picture(path: Path) -> Picture:
     """The picture at `path`, upright and in sRGB. Beyond 4096 pixels a side it is scaled down, with a warning.
 
-    Raises `OmagenError` (input): not an image, damaged, too large, too small (16 pixels a side), too elongated (20:1) or
-    fully transparent.
+    Raises `OmagenError` (input): not an image, damaged, too large, too small (16 pixels), too elongated (20:1) or fully
+    transparent.
     """
     title = file_title(path, "picture")
     decoded = decode_image(path, title, photo=True, check=lambda size: _check_shape(size, title))

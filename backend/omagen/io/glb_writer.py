@@ -1,0 +1,202 @@
+"""Writes a `Mesh` as one binary glTF 2.0 file: one node, one mesh, a primitive per material, PNG images inside.
+
+glTF has no corner attributes, so a vertex whose corners differ is split. To let a reader restore the shared vertices
+exactly, every primitive carries `extras.omagen_weld`: the index of an accessor with the welded vertex of each of its vertices.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from omagen import __version__
+from omagen.io.gltf_materials import MaterialTable
+from omagen.protocol import ErrorCode, OmagenError
+from omagen.shapes import Material, Mesh
+
+FLOAT, UNSIGNED_INT = 5126, 5125
+ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+MAX_BYTES: Final = 2**32 - 2**16
+"""A GLB states its lengths in 32 bits."""
+UP: Final = np.array([0, 1, 0], np.float32)
+
+
+class Buffer:
+    """The binary chunk as it grows: every view starts at a multiple of four."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes | memoryview] = []
+        self.size = 0
+        self.views: list[dict[str, Any]] = []
+        self.accessors: list[dict[str, Any]] = []
+
+    def add_view(self, data: bytes | memoryview, target: int | None = None) -> int:
+        view = {"buffer": 0, "byteOffset": self.size, "byteLength": len(data)}
+        self.views.append(view if target is None else view | {"target": target})
+        padding = -len(data) % 4
+        self.parts += [data, bytes(padding)]
+        self.size += len(data) + padding
+        return len(self.views) - 1
+
+    def add_accessor(self, array: np.ndarray, target: int | None = None, *, bounds: bool = False) -> int:
+        """`array`: (N,) or (N, 2..4), float32 or uint32."""
+        array = np.ascontiguousarray(array)
+        kind = "SCALAR" if array.ndim == 1 else f"VEC{array.shape[1]}"
+        component = FLOAT if array.dtype == np.float32 else UNSIGNED_INT
+        view = self.add_view(array.data.cast("B"), target)
+        accessor = {"bufferView": view, "componentType": component, "count": len(array), "type": kind}
+        if bounds:
+            accessor |= {"min": array.min(0).tolist(), "max": array.max(0).tolist()}
+        self.accessors.append(accessor)
+        return len(self.accessors) - 1
+
+
+def write_glb(mesh: Mesh, path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write `mesh` to `path`, whole or not at all. `provenance` (plain JSON) goes to `asset.extras.omagen`.
+
+    Vertices that no face uses are left out, and welded indices count the remaining ones, in their order.
+    Raises `OmagenError` (geometry) for a mesh without faces, with non-finite numbers or with indices out of range.
+    """
+    _check(mesh)
+    buffer = Buffer()
+    primitives, used = _primitives(mesh, buffer)
+    materials = MaterialTable(buffer.add_view)
+    for primitive, index in zip(primitives, used, strict=True):
+        primitive["material"] = materials.add(mesh.materials[index] if mesh.materials else Material())
+    document: dict[str, Any] = {
+        "asset": {"version": "2.0", "generator": f"Omagen {__version__}", "extras": {"omagen": dict(provenance)}},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": mesh.name}],
+        "meshes": [{"name": mesh.name, "primitives": primitives}],
+        "accessors": buffer.accessors,
+        "bufferViews": buffer.views,
+        "buffers": [{"byteLength": buffer.size}],
+    } | materials.to_json()
+    _save(document, buffer, path)
+
+
+def _check(mesh: Mesh) -> None:
+    problem = ""
+    if len(mesh.faces) == 0:
+        problem = "it has no faces"
+    elif mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
+        problem = "a face names a vertex that does not exist"
+    elif mesh.material_index is not None and not (
+        mesh.material_index.min() >= 0 and mesh.material_index.max() < max(len(mesh.materials), 1)
+    ):
+        problem = "a face names a material that does not exist"
+    elif not all(np.isfinite(a).all() for a in (mesh.vertices, mesh.uv, mesh.normals, mesh.colors) if a is not None):
+        problem = "it contains infinite or undefined numbers"
+    if problem:
+        raise OmagenError(ErrorCode.GEOMETRY, f"The object {mesh.name!r} cannot be saved: {problem}.")
+
+
+def _primitives(mesh: Mesh, buffer: Buffer) -> tuple[list[dict[str, Any]], list[int]]:
+    """One primitive per material that has faces, and the indices of those materials."""
+    is_used = np.zeros(len(mesh.vertices), bool)
+    is_used[mesh.faces] = True
+    compact = np.cumsum(is_used, dtype=np.uint32) - np.uint32(1)
+    if mesh.material_index is None:
+        return [_primitive(mesh, slice(None), compact, buffer)], [0]
+    used = np.unique(mesh.material_index).tolist()
+    return [_primitive(mesh, np.flatnonzero(mesh.material_index == i), compact, buffer) for i in used], used
+
+
+def _primitive(mesh: Mesh, faces: slice | np.ndarray, compact: np.ndarray, buffer: Buffer) -> dict[str, Any]:
+    corners = mesh.faces[faces].reshape(-1)
+    uv = None if mesh.uv is None else mesh.uv[faces].reshape(-1, 2)
+    normals = None if mesh.normals is None else mesh.normals[faces].reshape(-1, 3)
+    keep, indices = split_corners(corners, uv, normals)
+    vertices = corners[keep]
+    attributes = {"POSITION": buffer.add_accessor(mesh.vertices[vertices], ARRAY_BUFFER, bounds=True)}
+    if normals is not None:
+        attributes["NORMAL"] = buffer.add_accessor(_unit(normals[keep]), ARRAY_BUFFER)
+    if uv is not None:
+        attributes["TEXCOORD_0"] = buffer.add_accessor(_top_down(uv[keep]), ARRAY_BUFFER)
+    if mesh.colors is not None:
+        attributes["COLOR_0"] = buffer.add_accessor(mesh.colors[vertices].clip(0, 1), ARRAY_BUFFER)
+    return {
+        "attributes": attributes,
+        "indices": buffer.add_accessor(indices, ELEMENT_ARRAY_BUFFER),
+        "mode": 4,
+        "extras": {"omagen_weld": buffer.add_accessor(compact[vertices])},
+    }
+
+
+def split_corners(
+    corners: np.ndarray, uv: np.ndarray | None = None, normals: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest set of vertices that can carry per-corner attributes.
+
+    `corners` (C,) int32 vertex of each corner, `uv` (C, 2) and `normals` (C, 3) float32. Returns `keep` (N,), one corner
+    per distinct combination, ordered by vertex, and `indices` (C,) uint32: the combination of each corner.
+    """
+    columns = [corners.astype(np.uint32)]
+    for attribute in (uv, normals):
+        if attribute is not None:
+            bits = (attribute.astype(np.float32) + np.float32(0)).view(np.uint32)  # + 0 makes -0 and 0 the same bits
+            columns += [bits[:, i] for i in range(bits.shape[1])]
+    keep, indices = _distinct(_hashed(columns))
+    if any((column != column[keep][indices]).any() for column in columns):
+        _, keep, indices = np.unique(np.stack(columns, 1), axis=0, return_index=True, return_inverse=True)
+    return keep, indices.reshape(-1).astype(np.uint32)
+
+
+def _hashed(columns: list[np.ndarray]) -> np.ndarray:
+    """(C,) uint64: the vertex in the upper half, a multiply-xorshift hash of the rest in the lower."""
+    state = np.zeros(len(columns[0]), np.uint64)
+    for column in columns[1:]:
+        state ^= column
+        state *= np.uint64(0x9E3779B97F4A7C15)
+        state ^= state >> np.uint64(29)
+    return (columns[0].astype(np.uint64) << np.uint64(32)) | (state >> np.uint64(32))
+
+
+def _distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(keys, kind="stable")
+    is_first = np.empty(len(keys), bool)
+    is_first[0] = True
+    ordered = keys[order]
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    indices = np.empty(len(keys), np.int64)
+    indices[order] = np.cumsum(is_first) - 1
+    return order[is_first], indices
+
+
+def _top_down(uv: np.ndarray) -> np.ndarray:
+    """glTF counts v from the top."""
+    return np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1)
+
+
+def _unit(normals: np.ndarray) -> np.ndarray:
+    """glTF demands unit length; a normal without a direction points up."""
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.where(length > 1e-12, normals / np.maximum(length, 1e-12), UP).astype(np.float32)
+
+
+def _save(document: dict[str, Any], buffer: Buffer, path: Path) -> None:
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 4)
+    total = 12 + 8 + len(text) + 8 + buffer.size
+    if total > MAX_BYTES:
+        raise OmagenError(
+            ErrorCode.GEOMETRY,
+            "The object is too large for a GLB file (4 GB).",
+            "Use fewer triangles or smaller textures.",
+        )
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(struct.pack("<4sII", b"glTF", 2, total))
+            file.write(struct.pack("<I4s", len(text), b"JSON") + text)
+            file.write(struct.pack("<I4s", buffer.size, b"BIN\0"))
+            file.writelines(buffer.parts)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
