@@ -1,0 +1,1 @@
+"""What is computed on meshes, whatever made them."""

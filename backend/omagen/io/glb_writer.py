@@ -1,7 +1,7 @@
 """Writes a `Mesh` as one binary glTF 2.0 file: one node, one mesh, a primitive per material, PNG images inside.
 
 glTF has no corner attributes, so a vertex whose corners differ is split. To let a reader restore the shared vertices
-exactly, every primitive carries `extras.omagen_weld`: the index of an accessor with the welded vertex of each of its vertices.
+exactly, every primitive carries `extras.omagen_weld`: an accessor with the welded vertex of each of its vertices.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ def split_corners(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The smallest set of vertices that can carry per-corner attributes.
 
-    `corners` (C,) int32 vertex of each corner, `uv` (C, 2) and `normals` (C, 3) float32. Returns `keep` (N,), one corner
-    per distinct combination, ordered by vertex, and `indices` (C,) uint32: the combination of each corner.
+    `corners` (C,) int32 vertex of each corner, `uv` (C, 2) and `normals` (C, 3) float32. Returns `keep` (N,), one
+    corner per distinct combination, ordered by vertex, and `indices` (C,) uint32: the combination of each corner.
     """
     columns = [corners.astype(np.uint32)]
     for attribute in (uv, normals):
