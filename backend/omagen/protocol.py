@@ -147,7 +147,8 @@ class Parameter:
         if kind is ParameterKind.CHOICE and any(value == choice.id for choice in self.choices):
             return value
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and kind in {ParameterKind.INT, ParameterKind.FLOAT} and value == value:
+        # The bound keeps out infinity, NaN (which compares false) and integers that no float can hold.
+        if number and kind in {ParameterKind.INT, ParameterKind.FLOAT} and abs(value) < 1e300:
             low = -float("inf") if self.minimum is None else self.minimum
             high = float("inf") if self.maximum is None else self.maximum
             if low <= value <= high and (kind is ParameterKind.FLOAT or int(value) == value):
@@ -378,4 +379,6 @@ def _mapping(value: Any, what: str) -> Mapping[str, Any]:
 def _text(value: Any, what: str, limit: int) -> str:
     if not isinstance(value, str) or len(value) > limit:
         raise OmagenError(ErrorCode.INPUT, f"The field {what!r} must be a text of at most {limit} characters.")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise OmagenError(ErrorCode.INPUT, f"The field {what!r} holds characters that are not valid Unicode.")
     return value

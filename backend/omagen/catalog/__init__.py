@@ -1,0 +1,7 @@
+"""Weights: which there are, where from, under which licence; downloads that resume and are verified."""
+
+from omagen.catalog.downloads import Downloads, ModelState, ModelStatus
+from omagen.catalog.installed import find, model_path
+from omagen.catalog.models import MODELS, Model
+
+__all__ = ["MODELS", "Downloads", "Model", "ModelState", "ModelStatus", "find", "model_path"]
