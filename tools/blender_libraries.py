@@ -49,7 +49,7 @@ def complete(environment: Path) -> str:
     lacking = missing(PACKAGES)
     if not lacking:
         return error
-    say(f"  this system lacks {', '.join(lacking)}, which Blender needs even without a window")
+    say(f"  this system lacks {len(lacking)} libraries that Blender needs even without a window ({', '.join(lacking)})")
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         return remedy(lacking)
     say(f"  unpacking them from the system's package source into {environment.name}/{FOLDER}/")
@@ -113,7 +113,7 @@ def preload(environment: Path, libraries: list[Path]) -> None:
     """
     site = next((environment / "lib").glob("python3.*/site-packages"))
     paths = [os.fspath(path) for path in libraries]
-    (site / PRELOAD).write_text(f"import ctypes; [ctypes.CDLL(path) for path in {paths!r}]\n")
+    (site / PRELOAD).write_text(f"import ctypes; list(map(ctypes.CDLL, {paths!r}))\n")
 
 
 def remedy(lacking: list[str]) -> str:
