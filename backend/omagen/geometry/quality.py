@@ -61,8 +61,8 @@ def is_degenerate(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def _sorted_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The half-edges of `faces`, sorted so that those of one edge are neighbours.
 
-    Returns `edges` (3F,) uint64, the same number for the same two vertices, ascending, and `order` (3F,): which half-edge
-    each is. Half-edge 3f + i runs from corner i of face f to its next corner.
+    Returns `edges` (3F,) uint64, the same number for the same two vertices, ascending, and `order` (3F,): which
+    half-edge each is. Half-edge 3f + i runs from corner i of face f to its next corner.
     """
     start = faces.reshape(-1).astype(np.uint64)
     end = np.roll(faces, -1, axis=1).reshape(-1).astype(np.uint64)
