@@ -1,0 +1,107 @@
+"""The height of the inflated silhouette: the square root of a screened Poisson potential that vanishes on the outline.
+
+    -Δu + u / ℓ² = 2,  u = 0 on the outline,  z = √u
+
+On a strip of width w, narrow against ℓ, u = d (w - d): the cross-section is a circle. Far from the outline u levels off at
+2 ℓ², which bounds the thickness of large flat areas. Solved with quadratic finite elements, which are exact on strips.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import coo_matrix, csc_matrix
+from scipy.sparse.linalg import splu
+
+from omagen.engines.inflate.planar import Planar
+
+
+class Height:
+    """The potential u as a function of the plane, and what follows from it. Lengths in pixels of the opacity grid; y points up."""
+
+    def __init__(self, planar: Planar, limit: float) -> None:
+        """`limit`: the height at which large areas level off."""
+        self._find = planar.delaunay.find_simplex
+        self._transform = planar.delaunay.transform
+        corners = planar.delaunay.simplices[planar.simplex].astype(np.int64)
+        nodes, count, fixed = _quadratic_nodes(corners, planar)
+        matrix, load = _assemble(planar.delaunay.points[corners], nodes, count, 2.0 / limit**2)
+        free = np.flatnonzero(~fixed)
+        solution = np.zeros(count)
+        if len(free):
+            inner = csc_matrix(matrix[free][:, free])
+            solution[free] = splu(inner, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(load[free])
+        self._values = np.zeros((len(planar.delaunay.simplices), 6))
+        self._values[planar.simplex] = solution[nodes]
+        self._inside = np.zeros(len(planar.delaunay.simplices) + 1, bool)
+        self._inside[planar.simplex] = True
+
+    def potential(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """u, (n,), and its gradient, (n, 2), at (n, 2) points. Outside the silhouette both are 0."""
+        simplex = self._find(points)
+        inside = self._inside[simplex]
+        simplex = np.where(inside, simplex, 0)
+        inverse = self._transform[simplex]
+        first = np.einsum("nij,nj->ni", inverse[:, :2], points - inverse[:, 2])
+        l = np.concatenate([first, 1 - first.sum(1, keepdims=True)], 1)
+        slope = np.concatenate([inverse[:, :2], -inverse[:, :2].sum(1, keepdims=True)], 1)
+        values = np.where(inside[:, None], self._values[simplex], 0.0)
+        corner, middle = values[:, :3], values[:, 3:]
+        u = np.sum(corner * l * (2 * l - 1) + middle * 4 * l * np.roll(l, -1, 1), 1)
+        by_l = corner * (4 * l - 1) + 4 * (middle * np.roll(l, -1, 1) + np.roll(middle, 1, 1) * np.roll(l, 1, 1))
+        return np.maximum(u, 0.0), np.einsum("ni,nij->nj", by_l, slope)
+
+
+def _quadratic_nodes(corners: np.ndarray, planar: Planar) -> tuple[np.ndarray, int, np.ndarray]:
+    """(F, 6) node numbers (corners, then the middles of edges 01, 12, 20), how many nodes, and (count,) bool: on the outline."""
+    size = len(planar.points)
+    ends = np.sort(np.stack([corners, np.roll(corners, -1, axis=1)], 2).reshape(-1, 2), 1)
+    edges, index = np.unique(ends[:, 0] * size + ends[:, 1], return_inverse=True)
+    nodes = np.concatenate([corners, size + index.reshape(-1, 3)], 1)
+    rim = np.sort(planar.rim, 1)
+    fixed = np.zeros(size + len(edges), bool)
+    fixed[planar.rim] = True
+    fixed[size + np.searchsorted(edges, rim[:, 0] * size + rim[:, 1])] = True
+    return nodes, len(fixed), fixed
+
+
+def _assemble(points: np.ndarray, nodes: np.ndarray, count: int, screening: float) -> tuple[csc_matrix, np.ndarray]:
+    """Stiffness plus `screening` times mass, and the load of the source 2, for (F, 3, 2) triangles."""
+    edge1, edge2 = points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]
+    double = edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0]
+    opposite = np.roll(points, -2, axis=1) - np.roll(points, -1, axis=1)
+    slope = np.stack([-opposite[..., 1], opposite[..., 0]], 2) / double[:, None, None]
+    weight = np.abs(double) / 2
+    local = np.zeros((len(points), 6, 6))
+    load = np.zeros((len(points), 6))
+    for l, share in _quadrature():
+        shape, by_l = _shape_functions(l)
+        gradient = np.einsum("ai,nij->naj", by_l, slope)
+        local += (
+            share
+            * weight[:, None, None]
+            * (np.einsum("naj,nbj->nab", gradient, gradient) + screening * np.outer(shape, shape))
+        )
+        load += 2.0 * share * weight[:, None] * shape
+    rows, columns = np.repeat(nodes, 6, axis=1).ravel(), np.tile(nodes, 6).ravel()
+    matrix = coo_matrix((local.ravel(), (rows, columns)), shape=(count, count)).tocsc()
+    return matrix, np.bincount(nodes.ravel(), load.ravel(), count)
+
+
+def _shape_functions(l: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The six quadratic shape functions at barycentric coordinates (3,), and (6, 3) their derivatives by these coordinates."""
+    following = np.roll(l, -1)
+    shape = np.concatenate([l * (2 * l - 1), 4 * l * following])
+    corner = np.diag(4 * l - 1)
+    middle = 4 * (np.diag(following) + np.roll(np.diag(l), 1, axis=1))
+    return shape, np.concatenate([corner, middle])
+
+
+def _quadrature() -> list[tuple[np.ndarray, float]]:
+    """Dunavant's rule of degree 4 on the triangle: barycentric coordinates and weights that sum to 1."""
+    rule = []
+    for inner, weight in ((0.445948490915965, 0.223381589678011), (0.091576213509771, 0.109951743655322)):
+        for corner in range(3):
+            l = np.full(3, inner)
+            l[corner] = 1 - 2 * inner
+            rule.append((l, weight))
+    return rule
