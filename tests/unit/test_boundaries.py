@@ -18,7 +18,7 @@ HEAVY = ("torch", "cv2", "scipy", "skimage", "trimesh", "onnxruntime", "rembg")
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Everything that a file imports, wherever in it: (level, dotted name); a relative name counts from the repository."""
+    """All that a file imports, wherever in it: (level, dotted name); a relative name counts from the repository."""
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):
             yield from ((0, alias.name) for alias in node.names)

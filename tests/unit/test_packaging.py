@@ -1,4 +1,4 @@
-"""The extension that users install: its manifest keeps Blender's rules, its zip holds what belongs there and nothing else."""
+"""The extension that users install: its manifest keeps Blender's rules, its zip holds what belongs in it."""
 
 from __future__ import annotations
 
@@ -51,9 +51,11 @@ def test_the_manifest_and_the_package_have_the_same_licence() -> None:
     assert MANIFEST["license"] == [f"SPDX:{PROJECT['project']['license']}"]
 
 
-def test_the_validator_refuses_a_tag_that_blender_does_not_know(tmp_path: Path, archive: Path) -> None:
+@pytest.mark.usefixtures("archive")
+def test_the_validator_refuses_a_tag_that_blender_does_not_know(tmp_path: Path) -> None:
     text = (ROOT / "blender_manifest.toml").read_text().replace('"Mesh"', '"Magic"')
     (tmp_path / "blender_manifest.toml").write_text(text)
+    (tmp_path / "__init__.py").touch()
     with pytest.raises(subprocess.CalledProcessError) as refusal:
         blender.Blender("the bpy module", None).extension("validate", str(tmp_path))
     assert "Magic" in refusal.value.output
