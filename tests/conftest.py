@@ -14,7 +14,7 @@ SHARED = Path(os.environ.get("OMAGEN_SHARED", ROOT.parent / "shared"))
 
 
 def _extension_package() -> None:
-    """Make the repository importable as `omagen_extension`, the way Blender imports it as `bl_ext.<repository>.omagen`."""
+    """Make the repository importable as `omagen_extension`, as Blender imports it as `bl_ext.<repository>.omagen`."""
     if "omagen_extension" not in sys.modules:
         spec = importlib.util.spec_from_file_location(
             "omagen_extension", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
