@@ -1,0 +1,79 @@
+"""Cut-outs: the picture with its background made transparent, as an image that the user corrects by painting.
+
+A cut-out keeps the picture's colours under its transparent parts, so erasing and restoring are brush strokes on the alpha channel.
+Its alpha is the mask that goes to the engine.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+import bpy
+
+from ..backend.omagen.protocol import ErrorCode, OmagenError
+from .scene.read_image import base_colour_image
+
+if TYPE_CHECKING:
+    from .properties import OmagenSettings
+
+OF: Final = "omagen_cutout_of"
+"""Custom property of a cut-out: the key of the picture that it was made from."""
+
+
+def picture_key(settings: OmagenSettings, context: bpy.types.Context) -> str:
+    """What tells the chosen picture from others; empty while none is chosen."""
+    if settings.source == "FILE":
+        return "file:" + bpy.path.abspath(settings.filepath) if settings.filepath else ""
+    image = picture_image(settings, context)
+    return "image:" + image.name_full if image else ""
+
+
+def picture_image(settings: OmagenSettings, context: bpy.types.Context) -> bpy.types.Image | None:
+    """The chosen picture where it is an image of this file."""
+    return base_colour_image(context.object) if settings.source == "TEXTURE" else settings.image
+
+
+def picture_title(settings: OmagenSettings, context: bpy.types.Context) -> str:
+    """What results are named after."""
+    if settings.source == "FILE":
+        return PurePath(bpy.path.basename(settings.filepath)).stem
+    image = picture_image(settings, context)
+    return PurePath(image.name).stem if image else ""
+
+
+def find(key: str) -> bpy.types.Image | None:
+    """The newest cut-out of a picture, if one was made."""
+    made = [image for image in bpy.data.images if key and image.get(OF) == key]
+    return made[-1] if made else None
+
+
+def write(key: str, title: str, png: bytes) -> bpy.types.Image:
+    """Make, or renew, the cut-out of a picture from an RGBA PNG. Raises `OmagenError` (environment) if it is not readable."""
+    old = find(key)
+    image = bpy.data.images.new(f"{title} cut-out", 1, 1, alpha=True)
+    image.source = "FILE"
+    image.pack(data=png, data_len=len(png))
+    if not image.size[0] or image.channels != 4:
+        bpy.data.images.remove(image)
+        raise OmagenError(ErrorCode.ENVIRONMENT, "The cut-out could not be read.", "Try again.")
+    image[OF] = key
+    if old is not None:
+        old.user_remap(image)
+        name = old.name
+        bpy.data.images.remove(old)
+        image.name = name
+    return image
+
+
+def is_cutout(image: bpy.types.Image) -> bool:
+    return OF in image
+
+
+def adopt_editor_image(context: bpy.types.Context) -> None:
+    """In an image editor, its image is the picture, unless it is a cut-out."""
+    space = context.space_data
+    image = space.image if space and space.type == "IMAGE_EDITOR" else None
+    if image is not None and not is_cutout(image):
+        context.scene.omagen.source = "IMAGE"
+        context.scene.omagen.image = image

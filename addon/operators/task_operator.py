@@ -1,0 +1,67 @@
+"""What all operators that start a task share: at once under INVOKE, to the end under EXEC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ...backend.omagen.protocol import ErrorCode, OmagenError
+from .. import preferences, runtime
+from ..task import Task
+
+
+class TaskOperator:
+    """Mixin for `bpy.types.Operator`. `start` raises `OmagenError` for what the user can mend."""
+
+    def start(self, context: bpy.types.Context) -> Task:
+        raise NotImplementedError
+
+    def invoke(self: Any, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        try:
+            require_backend(context)
+            self.start(context)
+        except OmagenError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def execute(self: Any, context: bpy.types.Context) -> set[str]:
+        try:
+            require_backend(context)
+            task = self.start(context)
+        except OmagenError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        now = runtime.current()
+        try:
+            now.wait(lambda: task.ended)
+        except KeyboardInterrupt:
+            now.cancel(task)
+            now.wait(lambda: task.ended)
+            raise
+        for warning in task.job.warnings if task.job else ():
+            self.report({"WARNING"}, warning)
+        if task.error is not None:
+            cancelled = task.error.code is ErrorCode.CANCELLED
+            self.report({"WARNING"} if cancelled else {"ERROR"}, str(task.error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{task.title}: {task.made}")
+        return {"FINISHED"}
+
+
+def require_backend(context: bpy.types.Context) -> None:
+    """Raise `OmagenError` (environment) if the backend can neither be found nor started."""
+    problem = preferences.configuration_problem(context)
+    if problem and runtime.current().backend.find() is None:
+        raise OmagenError(ErrorCode.ENVIRONMENT, problem)
+
+
+def require_engines() -> None:
+    """Wait until the backend has described its engines; for EXEC, where waiting is what is asked for."""
+    now = runtime.current()
+    if not now.engines:
+        now.refresh()
+        now.wait(lambda: bool(now.engines) or now.error is not None)
+    if not now.engines and now.error is not None:
+        raise now.error

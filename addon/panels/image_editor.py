@@ -1,0 +1,44 @@
+"""The tab "Omagen" in the image editor's sidebar: the editor's image is the picture, and a cut-out is corrected here."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import cutouts, parameters, preferences, runtime
+from ..client.backend import BackendState
+from . import settings
+from .sidebar import CATEGORY, draw_generate, draw_setup, ensure_backend
+
+
+class OMAGEN_PT_image(bpy.types.Panel):
+    bl_label = "Generate"
+    bl_idname = "OMAGEN_PT_image"
+    bl_space_type = "IMAGE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = CATEGORY
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        ensure_backend(context)
+        problem = preferences.configuration_problem(context)
+        if problem and runtime.current().backend.state is not BackendState.RUNNING:
+            draw_setup(layout, context, problem)
+            return
+        image = context.space_data.image
+        if image is None:
+            layout.label(text="Open a picture to start", icon="INFO")
+            return
+        chosen = context.scene.omagen
+        engine = parameters.chosen_engine(chosen)
+        if image == chosen.mask:
+            row = layout.row(align=True)
+            row.operator("omagen.paint_cutout", text="Erase", icon="REMOVE").stroke = "ERASE"
+            row.operator("omagen.paint_cutout", text="Restore", icon="ADD").stroke = "RESTORE"
+        elif not cutouts.is_cutout(image):
+            layout.operator("omagen.cutout", icon="IMAGE_ALPHA")
+        if engine is not None and settings.needs_picture(engine):
+            layout.prop(chosen, "engine", text="")
+            draw_generate(layout, context)
+
+
+CLASSES = (OMAGEN_PT_image,)

@@ -1,0 +1,101 @@
+"""The parts of the panel in which a request is put together; drawn in the 3D view and in the image editor alike."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...backend.omagen.protocol import EngineInfo, Parameter
+from .. import cutouts, parameters
+from ..properties import OmagenSettings
+from . import thumbnails, wrapped_text
+
+PREVIEW_SCALE = 7.0
+
+
+def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context, settings: OmagenSettings) -> None:
+    """Which picture, what it looks like, and its cut-out."""
+    layout.row(align=True).prop(settings, "source", expand=True)
+    if settings.source == "IMAGE":
+        layout.template_ID(settings, "image", open="image.open")
+    elif settings.source == "FILE":
+        layout.prop(settings, "filepath", text="", placeholder="Choose a picture")
+    elif (image := cutouts.picture_image(settings, context)) is not None:
+        layout.label(text=image.name, icon="TEXTURE", translate=False)
+    else:
+        layout.label(text="No texture on the active object", icon="INFO")
+    icon = _picture_icon(context, settings)
+    if not icon:
+        return
+    layout.template_icon(icon_value=icon, scale=PREVIEW_SCALE)
+    draw_cutout(layout, settings)
+
+
+def draw_cutout(layout: bpy.types.UILayout, settings: OmagenSettings) -> None:
+    row = layout.row(align=True)
+    row.operator("omagen.cutout", text="Cut Out Again" if settings.mask else "Cut Out", icon="IMAGE_ALPHA")
+    if settings.mask:
+        row.operator("omagen.paint_cutout", text="Correct", icon="BRUSH_DATA").stroke = "ERASE"
+    row = layout.row(align=True)
+    row.active = settings.mask is not None
+    row.prop(settings, "use_mask", text="Mask")
+    row.prop(settings, "mask", text="")
+
+
+def draw_engine(
+    layout: bpy.types.UILayout, context: bpy.types.Context, settings: OmagenSettings, engine: EngineInfo
+) -> None:
+    """Which engine, and its settings as it describes them: the few always visible, the rest under its own headings."""
+    row = layout.row(align=True)
+    row.prop(settings, "engine", text="")
+    row.operator("omagen.reset_parameters", text="", icon="LOOP_BACK")
+    if engine.problem:
+        wrapped_text.draw(layout.box(), context, engine.problem, icon="ERROR", alert=True)
+    group = parameters.group(settings, engine)
+    column = _split(layout)
+    for spec in engine.inputs:
+        if spec.id not in {parameters.PICTURE, parameters.MASK}:
+            column.prop(group, parameters.input_attribute(spec.id))
+    _draw_parameters(column, group, [p for p in engine.parameters if not p.group])
+    if engine.uses_seed:
+        row = column.row(align=True)
+        row.prop(settings, "seed")
+        row.operator("omagen.random_seed", text="", icon="FILE_REFRESH")
+    for heading in dict.fromkeys(p.group for p in engine.parameters if p.group):
+        header, body = layout.panel(f"OMAGEN_{engine.id}_{heading}", default_closed=True)
+        header.label(text=heading)
+        if body:
+            _draw_parameters(_split(body), group, [p for p in engine.parameters if p.group == heading])
+
+
+def draw_result(layout: bpy.types.UILayout, settings: OmagenSettings) -> None:
+    """How the result enters the scene."""
+    column = _split(layout)
+    column.prop(settings, "size")
+    column.prop(settings, "mark_asset")
+
+
+def needs_picture(engine: EngineInfo | None) -> bool:
+    return engine is None or any(spec.id == parameters.PICTURE for spec in engine.inputs)
+
+
+def _split(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    return column
+
+
+def _draw_parameters(layout: bpy.types.UILayout, group: bpy.types.PropertyGroup, shown: list[Parameter]) -> None:
+    for parameter in shown:
+        ranged = parameter.minimum is not None and parameter.maximum is not None
+        layout.prop(group, parameters.attribute(parameter.id), slider=ranged and parameter.kind == "float")
+
+
+def _picture_icon(context: bpy.types.Context, settings: OmagenSettings) -> int:
+    """The cut-out where there is one, else the picture."""
+    if settings.use_mask and settings.mask:
+        return thumbnails.of_image(settings.mask)
+    if settings.source == "FILE":
+        return thumbnails.of_file(bpy.path.abspath(settings.filepath)) if settings.filepath else 0
+    image = cutouts.picture_image(settings, context)
+    return thumbnails.of_image(image) if image else 0

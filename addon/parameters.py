@@ -1,0 +1,157 @@
+"""An engine's settings as Blender properties, built from the engine's own description.
+
+Every engine becomes a property group whose properties carry title, tooltip, range and default, so that Blender itself enforces ranges,
+shows tooltips and offers "Reset to Default Value". The groups are rebuilt when the descriptions change; values stay in the scene.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from ..backend.omagen.protocol import EngineInfo, InputKind, InputSpec, Parameter, ParameterKind, Value
+from . import runtime
+from .properties import OmagenSettings
+from .runtime import Runtime
+
+PICTURE, MASK = "image", "mask"
+"""The two inputs for which the panel has controls of its own."""
+INT_LIMIT = 2**31 - 1
+
+_shown: tuple[EngineInfo, ...] = ()
+_undo = ExitStack()
+
+
+def offered(engines: Iterable[EngineInfo]) -> tuple[EngineInfo, ...]:
+    """The engines that the user chooses from: those that make objects."""
+    return tuple(engine for engine in engines if engine.produces == "mesh")
+
+
+def attribute(id: str) -> str:
+    """The property's name for an id of an engine, parameter or input."""
+    return "omagen_" + re.sub(r"\W", "_", id)
+
+
+def input_attribute(id: str) -> str:
+    return attribute("input_" + id)
+
+
+def chosen_engine(settings: OmagenSettings) -> EngineInfo | None:
+    """The engine chosen in the panel; None until the backend has described any."""
+    chosen = getattr(settings, "engine", "")
+    return next((engine for engine in _shown if engine.id == chosen), _shown[0] if _shown else None)
+
+
+def group(settings: OmagenSettings, engine: EngineInfo) -> bpy.types.PropertyGroup:
+    return getattr(settings, attribute(engine.id))
+
+
+def values(settings: OmagenSettings, engine: EngineInfo) -> dict[str, Value]:
+    """Parameter id -> the panel's value, in the parameter's own type."""
+    chosen = group(settings, engine)
+    return {
+        parameter.id: _value(getattr(chosen, attribute(parameter.id)), parameter) for parameter in engine.parameters
+    }
+
+
+def set_values(settings: OmagenSettings, engine: EngineInfo, wanted: dict[str, Any]) -> None:
+    """Put values into the panel; those that the engine does not know, or no longer allows, keep their present setting."""
+    chosen = group(settings, engine)
+    for parameter in engine.parameters:
+        if parameter.id in wanted:
+            setattr(chosen, attribute(parameter.id), parameter.check(wanted[parameter.id]))
+
+
+def reset(settings: OmagenSettings, engine: EngineInfo) -> None:
+    chosen = group(settings, engine)
+    for parameter in engine.parameters:
+        chosen.property_unset(attribute(parameter.id))
+
+
+def show(engines: tuple[EngineInfo, ...]) -> None:
+    """Rebuild the properties if the descriptions differ from those already shown."""
+    global _shown
+    if engines == _shown:
+        return
+    _undo.close()
+    _shown = engines
+    for engine in engines:
+        cls = type(
+            "OMAGEN_PG_" + re.sub(r"\W", "_", engine.id),
+            (bpy.types.PropertyGroup,),
+            {"__annotations__": _definitions(engine), "__doc__": engine.description},
+        )
+        bpy.utils.register_class(cls)
+        _undo.callback(bpy.utils.unregister_class, cls)
+        _own(attribute(engine.id), PointerProperty(type=cls))
+    if engines:
+        items = [_item(engine.id, engine.title, engine.problem or engine.description) for engine in engines]
+        _own(
+            "engine", EnumProperty(name="Engine", description="What makes the object", items=items, default=items[0][0])
+        )
+
+
+def install(stack: ExitStack) -> None:
+    stack.callback(show, ())
+    runtime.on_open(lambda now: now.listeners.append(lambda: _follow(now)), stack)
+
+
+def _follow(now: Runtime) -> None:
+    if now.engines:
+        show(offered(now.engines.values()))
+
+
+def _own(name: str, definition: object) -> None:
+    setattr(OmagenSettings, name, definition)
+    _undo.callback(delattr, OmagenSettings, name)
+
+
+def _item(id: str, title: str, description: str) -> tuple[str, str, str, int]:
+    # Blender saves the number: it must not depend on the order in which engines are listed.
+    return id, title, description, zlib.crc32(id.encode()) & INT_LIMIT
+
+
+def _definitions(engine: EngineInfo) -> dict[str, object]:
+    definitions = {attribute(parameter.id): _definition(parameter) for parameter in engine.parameters}
+    own = (spec for spec in engine.inputs if spec.id not in {PICTURE, MASK})
+    return definitions | {input_attribute(spec.id): _input_definition(spec) for spec in own}
+
+
+def _definition(parameter: Parameter) -> object:
+    words = {"name": parameter.title, "description": parameter.description, "default": parameter.default}
+    if parameter.kind is ParameterKind.BOOL:
+        return BoolProperty(**words)
+    if parameter.kind is ParameterKind.CHOICE:
+        return EnumProperty(**words, items=[_item(c.id, c.title, c.description) for c in parameter.choices])
+    if parameter.minimum is not None:
+        words["min"] = parameter.minimum
+    if parameter.maximum is not None:
+        words["max"] = parameter.maximum
+    if parameter.kind is ParameterKind.FLOAT:
+        return FloatProperty(**words, precision=2, step=1)
+    whole = {key: int(max(-INT_LIMIT, min(INT_LIMIT, words[key]))) for key in ("min", "max") if key in words}
+    return IntProperty(**(words | whole))
+
+
+def _input_definition(spec: InputSpec) -> object:
+    words = {"name": spec.title, "description": spec.description}
+    if spec.kind in {InputKind.IMAGE, InputKind.MASK}:
+        return PointerProperty(type=bpy.types.Image, **words)
+    if spec.kind is InputKind.MESH:
+        return StringProperty(subtype="FILE_PATH", **words)
+    return StringProperty(**words)
+
+
+def _value(value: Any, parameter: Parameter) -> Value:
+    """Blender stores 32-bit floats: 0.3 comes back as 0.30000001, which is rounded to what the user typed."""
+    if parameter.kind is ParameterKind.FLOAT:
+        value = float(f"{value:.6g}")
+        low = value if parameter.minimum is None else max(value, parameter.minimum)
+        return low if parameter.maximum is None else min(low, parameter.maximum)
+    return value

@@ -1,0 +1,135 @@
+"""Blender's pictures as something that can be sent: a file, the packed file's bytes, or pixels still to be encoded."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import bpy
+import numpy as np
+
+from ...backend.omagen.protocol import ErrorCode, OmagenError
+
+SENT_AS_IS: Final = {"PNG", "JPEG", "WEBP", "BMP", "TIFF", "TARGA"}
+"""File formats that the backend reads itself; anything else is sent as a PNG of Blender's own pixels."""
+COLOUR_INPUT: Final = "Base Color"
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Unencoded picture: uint8 (H, W, 4) or (H, W), row 0 on top, sRGB."""
+
+    values: np.ndarray
+
+    def png(self) -> bytes:
+        """The picture as a PNG file. Takes a while for large ones; fit for any thread."""
+        values = np.ascontiguousarray(self.values)
+        height, width = values.shape[:2]
+        rows = np.zeros((height, 1 + values[0].size), np.uint8)  # the leading 0 of a row: no filter
+        rows[:, 1:] = values.reshape(height, -1)
+        colour_type = 6 if values.ndim == 3 else 0
+        header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
+        chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 3)), (b"IEND", b""))
+        return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
+
+
+Sendable = Path | bytes | Pixels
+
+
+def sendable(source: Sendable) -> Path | bytes:
+    """What the client uploads."""
+    return source.png() if isinstance(source, Pixels) else source
+
+
+def picture_file(path: str) -> Path:
+    """A path as the user gave it, `//` meaning beside the .blend file. Raises `OmagenError` (input) if there is no such file."""
+    file = Path(bpy.path.abspath(path)).expanduser()
+    if not path or not file.is_file():
+        raise OmagenError(ErrorCode.INPUT, f"There is no file {str(file)!r}.", "Choose another file.")
+    return file
+
+
+def read_picture(image: bpy.types.Image) -> Sendable:
+    """The picture of an image as its user sees it: unsaved changes count, sequences give their current frame."""
+    plain_file = image.source == "FILE" and not image.is_dirty and image.file_format in SENT_AS_IS
+    if plain_file and image.packed_file:
+        return bytes(image.packed_file.data)
+    if plain_file:
+        file = Path(bpy.path.abspath(image.filepath, library=image.library))
+        if file.is_file():
+            return file
+    return Pixels(_bytes_of(_read_pixels(image), image.is_float))
+
+
+def read_mask(image: bpy.types.Image) -> Pixels:
+    """What an image marks: its transparency, or its brightness where it is opaque everywhere. uint8 (H, W), white = object."""
+    pixels = _read_pixels(image)
+    alpha = pixels[..., 3]
+    mask = alpha if alpha.min() < 1.0 else pixels[..., :3].mean(axis=-1)
+    return Pixels((mask.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8))
+
+
+def base_colour_image(obj: bpy.types.Object | None) -> bpy.types.Image | None:
+    """The image that colours an object's active material, found backwards through mixes, reroutes and groups; else None."""
+    material = obj.active_material if obj else None
+    tree = material.node_tree if material else None
+    shaders = [node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"] if tree else []
+    return next((image for node in shaders if (image := _image_behind(node.inputs[COLOUR_INPUT], set()))), None)
+
+
+def _image_behind(socket: bpy.types.NodeSocket, seen: set[bpy.types.Node]) -> bpy.types.Image | None:
+    for link in socket.links:
+        node = link.from_node
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.type == "TEX_IMAGE":
+            return node.image
+        inputs = list(node.inputs)
+        if node.type == "GROUP" and node.node_tree:
+            outputs = (n for n in node.node_tree.nodes if n.type == "GROUP_OUTPUT")
+            inputs += [i for n in outputs for i in n.inputs if i.identifier == link.from_socket.identifier]
+        found = next((image for i in inputs if (image := _image_behind(i, seen))), None)
+        if found:
+            return found
+    return None
+
+
+def _read_pixels(image: bpy.types.Image) -> np.ndarray:
+    """float32 (H, W, 4), row 0 on top."""
+    width, height = image.size
+    if (not image.has_data and not width * height) or image.channels == 0:
+        raise OmagenError(
+            ErrorCode.INPUT,
+            f"The image {image.name!r} has no pixels.",
+            f"Its file may be missing: {bpy.path.abspath(image.filepath)}"
+            if image.filepath
+            else "Choose another image.",
+        )
+    values = np.empty(width * height * image.channels, np.float32)
+    image.pixels.foreach_get(values)
+    values = values.reshape(height, width, image.channels)[::-1]
+    return values if image.channels == 4 else _four_channels(values)
+
+
+def _four_channels(values: np.ndarray) -> np.ndarray:
+    full = np.ones((*values.shape[:2], 4), np.float32)
+    colours = min(values.shape[2], 3)
+    full[..., :3] = values[..., :1] if colours < 3 else values[..., :3]
+    return full
+
+
+def _bytes_of(values: np.ndarray, linear: bool) -> np.ndarray:
+    """uint8 sRGB of Blender's pixels: floating-point images are linear, byte images are already sRGB."""
+    values = values.clip(0.0, 1.0)
+    if linear:
+        colour = values[..., :3]
+        values[..., :3] = np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * colour ** (1 / 2.4) - 0.055)
+    return (values * 255.0 + 0.5).astype(np.uint8)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

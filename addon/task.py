@@ -1,0 +1,61 @@
+"""One thing the user asked for, from the click to the object in the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..backend.omagen.protocol import Job, JobState, OmagenError
+from .client.api import Client
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What becomes of a job's result: `fetch` runs on the network thread, `apply` on Blender's main thread."""
+
+    fetch: Callable[[Client, Job], Any]
+    apply: Callable[[Job, Any], str]
+    """Returns what was made, as the user will find it: the name of an object or image."""
+
+
+@dataclass
+class Task:
+    """A job from this Blender together with its delivery. Changed on the main thread only."""
+
+    title: str
+    delivery: Delivery
+    job: Job | None = None
+    """None while the request is still on its way to the backend."""
+    error: OmagenError | None = None
+    made: str = ""
+    ended: bool = False
+    cancel_wanted: bool = False
+
+    @property
+    def stage(self) -> str:
+        """What is happening now, in a few words."""
+        if self.job is None:
+            return "Sending"
+        if self.job.state is JobState.QUEUED:
+            return "Waiting for its turn"
+        if self.job.state is JobState.CANCELLING or self.cancel_wanted:
+            return "Cancelling"
+        if self.job.state is JobState.SUCCEEDED:
+            return "Importing"
+        return self.job.progress.stage or "Starting"
+
+    @property
+    def fraction(self) -> float:
+        """How much is done, 0 to 1."""
+        if self.job is None:
+            return 0.0
+        return 1.0 if self.job.state is JobState.SUCCEEDED else min(max(self.job.progress.fraction, 0.0), 1.0)
+
+    @property
+    def remaining_s(self) -> float | None:
+        running = self.job is not None and self.job.state is JobState.RUNNING
+        return self.job.progress.remaining_s if running and self.job else None
+
+    def end(self, error: OmagenError | None = None, made: str = "") -> None:
+        self.error, self.made, self.ended = error, made, True
