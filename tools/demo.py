@@ -6,7 +6,7 @@ Writes out/demo.blend, out/demo.glb and a rendered picture out/demo.png.
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib.resources
 import sys
 import time
 from pathlib import Path
@@ -17,6 +17,8 @@ import extension
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CACHE: Final = ROOT / ".cache" / "demo"
+OUTPUTS: Final = {"blend": "blend", "glb": "glb", "render": "png"}
+"""Option of the add-on's command -> ending of the file in out/."""
 
 
 def main() -> int:
@@ -52,17 +54,9 @@ def main() -> int:
     return 0
 
 
-OUTPUTS: Final = {"blend": "blend", "glb": "glb", "render": "png"}
-
-
 def sample_photograph() -> Path:
     """The coffee cup (CC0, Rachel Michetti) that scikit-image ships."""
-    package = importlib.util.find_spec("skimage")
-    if package is None or not package.submodule_search_locations:
-        raise SystemExit(
-            "scikit-image, which brings the sample photograph, is missing: run `make demo`, or name a picture."
-        )
-    return Path(package.submodule_search_locations[0]) / "data" / "coffee.png"
+    return Path(str(importlib.resources.files("skimage"))) / "data" / "coffee.png"
 
 
 def say(text: str) -> None:
@@ -71,4 +65,7 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
