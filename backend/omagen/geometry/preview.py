@@ -60,7 +60,9 @@ class _View:
         forward = unit(VIEW)
         right = unit(np.cross(np.array([0, 1, 0], np.float32), forward))
         self._rotation = np.stack([right, np.cross(forward, right), forward])
-        used = np.unique(mesh.faces)
+        is_used = np.zeros(len(mesh.vertices), bool)
+        is_used[mesh.faces] = True
+        used = np.flatnonzero(is_used)
         low, high = mesh.vertices[used].min(0).astype(np.float64), mesh.vertices[used].max(0).astype(np.float64)
         self._radius = max(float(np.linalg.norm(high - low)) / 2, 1e-30)
         self._placed = ((mesh.vertices - (low + high) / 2) / self._radius).astype(np.float32) @ self._rotation.T

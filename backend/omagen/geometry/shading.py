@@ -44,7 +44,7 @@ class Points:
 
 
 def shade(material: Material, points: Points, openness: np.ndarray) -> np.ndarray:
-    """(N, 3) float32, linear: the light that the points send to the viewer. `openness` (N,): 1 = nothing hides the sky."""
+    """(N, 3) float32, linear: the light the points send to the viewer. `openness` (N,): 1 = nothing hides the sky."""
     base = base_color(material, points)[:, :3]
     metallic, roughness = np.full(len(base), material.metallic), np.full(len(base), material.roughness)
     if material.metallic_roughness_texture and points.uv is not None:
