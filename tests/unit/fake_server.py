@@ -1,5 +1,8 @@
 """A stand-in for the backend: the few routes the client's tests need, with failures that can be switched on."""
 
+# pyright: reportMissingImports=false
+# The extension becomes importable by its package name only in conftest.py.
+
 from __future__ import annotations
 
 import json
@@ -105,7 +108,7 @@ class FakeHandler(BaseHTTPRequestHandler):
         else:
             self._json(200, self.fake.job.to_json())
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
         """Keep the tests' output quiet."""
 
     def _admitted(self) -> bool:

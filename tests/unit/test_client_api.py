@@ -1,5 +1,8 @@
 """The HTTP client against a stand-in server: requests, errors, transfers, event streams."""
 
+# pyright: reportMissingImports=false
+# The extension becomes importable by its package name only in conftest.py.
+
 from __future__ import annotations
 
 import os
@@ -12,7 +15,6 @@ import pytest
 from omagen_extension.addon.client.api import BLOB_LIMIT, Client, Unreachable
 from omagen_extension.addon.client.events import ChunkedBody, EventParser
 from omagen_extension.backend.omagen.protocol import ErrorCode, Job, JobState, OmagenError, Request, ServerState
-
 from unit.fake_server import FakeServer
 
 

@@ -1,5 +1,8 @@
 """The network thread: callbacks on the pumping thread, followed jobs, cancel during transfers, a clean end."""
 
+# pyright: reportMissingImports=false
+# The extension becomes importable by its package name only in conftest.py.
+
 from __future__ import annotations
 
 import threading
@@ -12,7 +15,6 @@ from omagen_extension.addon.client.api import Client
 from omagen_extension.addon.client.backend import Backend
 from omagen_extension.addon.client.session import Session
 from omagen_extension.backend.omagen.protocol import ErrorCode, Job, JobState, OmagenError
-
 from unit.fake_server import FakeServer
 
 PATIENCE_S = 10.0
