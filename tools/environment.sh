@@ -13,15 +13,23 @@ case "${1:-}" in
 esac
 
 bare=
-for python in ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3.13 python3 python; do
-  "$python" -c "import sys; sys.exit(not ($wanted))" 2>/dev/null || continue
-  "$python" -c "import ensurepip, venv" 2>/dev/null && exec "$python" "$here/environment.py" "$@"
-  bare=$python
-done
+take() { # go on with this Python if it fits; remember one that only lacks venv; else return
+  "$1" -c "import sys; sys.exit(not ($wanted))" 2>/dev/null || return 0
+  if "$1" -c "import ensurepip, venv" 2>/dev/null; then exec "$1" "$here/environment.py" $arguments; fi
+  bare=$1
+}
+arguments=$*
+
+if [ -n "${PYTHON:-}" ]; then
+  take "$PYTHON"
+  echo "PYTHON=$PYTHON is not $name with its venv module." >&2
+  exit 1
+fi
+for python in python3.11 python3.12 python3.13 python3 python; do take "$python"; done
 
 if command -v uv >/dev/null 2>&1; then
   echo "$name is not installed: uv fetches Python 3.11."
-  uv python install --quiet 3.11 && exec "$(uv python find 3.11)" "$here/environment.py" "$@"
+  uv python install --quiet 3.11 && exec "$(uv python find 3.11)" "$here/environment.py" $arguments
 fi
 
 if [ -n "$bare" ]; then

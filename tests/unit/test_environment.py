@@ -25,11 +25,15 @@ def program(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def prepare(folder: Path, what: str) -> subprocess.CompletedProcess[str]:
+def prepare(folder: Path, what: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run environment.sh where only the programs in `folder` are installed."""
     program(folder, "dirname", 'echo "${1%/*}"')
     return subprocess.run(
-        ["/bin/sh", str(SCRIPT), what], env={"PATH": str(folder)}, capture_output=True, text=True, timeout=30
+        ["/bin/sh", str(SCRIPT), what],
+        env={"PATH": str(folder), **variables},
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
 
 
@@ -51,6 +55,14 @@ def test_a_python_without_venv_names_the_package_that_brings_it(tmp_path: Path) 
     assert child.returncode == 1
     assert "sudo apt install python3.11-venv" in child.stderr
     assert child.stderr.count("\n") == 1
+
+
+@posix
+def test_a_named_python_that_does_not_fit_is_refused_even_if_another_would_fit(tmp_path: Path) -> None:
+    program(tmp_path, "python3.11", "exit 0")
+    child = prepare(tmp_path, "backend", PYTHON=str(program(tmp_path, "python2", "exit 1")))
+    assert child.returncode == 1
+    assert child.stderr == f"PYTHON={tmp_path}/python2 is not Python 3.11 or newer with its venv module.\n"
 
 
 @posix
