@@ -14,7 +14,7 @@ from omagen.protocol import ErrorCode, JobState, OmagenError, Request
 
 def _until_running(jobs: RunningQueue, id: str) -> None:
     end = time.monotonic() + 20
-    while not (jobs.store.job(id).state is JobState.RUNNING and jobs.worker_state == "busy"):
+    while not jobs.store.job(id).progress.stage:
         assert time.monotonic() < end, "the job never began"
         time.sleep(0.01)
 

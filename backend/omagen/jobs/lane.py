@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from omagen.jobs import result
+from omagen.jobs.failures import disk_refused, interrupted, unexpected, worker_death
 from omagen.jobs.store import Store
 from omagen.jobs.wire import Wire, messages
-from omagen.protocol import ErrorCode, Event, Job, JobState, OmagenError, Progress
+from omagen.protocol import Event, Job, JobState, OmagenError, Progress
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class Lane:
         try:
             outcome = self._work(job, folder)
             if self._stopping:
-                self._settle(job.id, JobState.INTERRUPTED, _interrupted())
+                self._settle(job.id, JobState.INTERRUPTED, interrupted())
             elif self._cancel == job.id:
                 self._settle(job.id, JobState.CANCELLED)
             else:
@@ -125,7 +126,10 @@ class Lane:
             else:
                 self._settle(job.id, JobState.FAILED, error)
         except OSError as error:
-            self._settle(job.id, JobState.FAILED, _disk(error))
+            self._settle(job.id, JobState.FAILED, disk_refused(error))
+        except Exception as error:
+            log.exception("job %s broke its lane", job.id)
+            self._settle(job.id, JobState.FAILED, unexpected(error))
         finally:
             self._job = self._cancel = None
             if self.state == "busy":
@@ -136,6 +140,39 @@ class Lane:
         self._ensure_worker()
         if self._cancel or self._stopping:
             return {}
+        folder.mkdir(parents=True, exist_ok=True)
+        order = self._order(job, folder)
+        self._send(order)
+        clock = _Clock()
+        begun, deadline = False, None
+        while True:
+            message = self._receive()
+            if self._stopping:
+                return {}
+            if self._cancel and deadline is None:
+                self._send({"cancel": job.id})
+                deadline = time.monotonic() + _GRACE_S
+            if message is not None:
+                begun = True
+                if "done" in message:
+                    return message["done"]
+                if "error" in message:
+                    raise OmagenError.from_json(message["error"])
+                self._report(job.id, message, clock)
+            elif self._process is None:
+                if begun or self._cancel:
+                    raise self._death()
+                # It died while it was idle, before it saw the order. A second death is the job's own.
+                begun = True
+                self._ensure_worker()
+                self._send(order)
+            elif deadline is not None and time.monotonic() > deadline:
+                log.info("job %s did not stop by itself; replacing the worker", job.id)
+                self._kill()
+                return {}
+
+    def _order(self, job: Job, folder: Path) -> dict[str, Any]:
+        """The message that has the worker do `job`."""
         from omagen.engines import describe_engine
 
         kinds = {spec.id: spec.kind for spec in describe_engine(job.request.engine).inputs}
@@ -144,33 +181,7 @@ class Lane:
             for id, blob in job.request.inputs.items()
             if blob and kinds[id].is_file
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        self.state = "busy"
-        order = {"job": job.id, "request": job.request.to_json(), "files": files, "folder": str(folder)}
-        with contextlib.suppress(OSError, ValueError):  # a worker that died just now is noticed below
-            self._send({"run": order})
-        clock = _Clock()
-        deadline: float | None = None
-        while True:
-            message = self._receive()
-            if self._stopping:
-                return {}
-            if self._cancel and deadline is None:
-                with contextlib.suppress(OSError, ValueError):
-                    self._send({"cancel": job.id})
-                deadline = time.monotonic() + _GRACE_S
-            if message is not None:
-                if "done" in message:
-                    return message["done"]
-                if "error" in message:
-                    raise OmagenError.from_json(message["error"])
-                self._report(job.id, message, clock)
-            elif self._process is None:
-                raise self._death()
-            elif deadline is not None and time.monotonic() > deadline:
-                log.info("job %s did not stop by itself; replacing the worker", job.id)
-                self._kill()
-                return {}
+        return {"run": {"job": job.id, "request": job.request.to_json(), "files": files, "folder": str(folder)}}
 
     def _report(self, job_id: str, message: dict[str, Any], clock: _Clock) -> None:
         try:
@@ -195,7 +206,8 @@ class Lane:
                 return
             except ValueError:
                 if state is JobState.CANCELLED:
-                    raise
+                    log.exception("job %s had ended already", job_id)
+                    return
                 # A cancel came in after the work was over: what the user was told counts.
                 result.discard(self._store.data, job_id)
                 state, error, outcome = JobState.CANCELLED, None, None
@@ -250,8 +262,11 @@ class Lane:
         reader.start()
 
     def _send(self, message: dict[str, Any]) -> None:
-        assert self._wire
-        self._wire.send(message)
+        """Tell the worker; one that has just died is noticed by `_receive`."""
+        self.state = "busy"
+        with contextlib.suppress(OSError, ValueError):
+            if self._wire:
+                self._wire.send(message)
 
     def _receive(self) -> dict[str, Any] | None:
         """The worker's next message, or None after a short while. A worker that is gone is buried on the way."""
@@ -284,17 +299,7 @@ class Lane:
         """Why the worker is gone, as far as its exit status tells."""
         code = self._exit_code
         log.error("the worker ended with status %s", code)
-        if code == -9:
-            return OmagenError(
-                ErrorCode.MEMORY,
-                "The system ended the worker process, most likely because memory ran out.",
-                "Close other programs, or choose smaller settings or a smaller picture.",
-            )
-        return OmagenError(
-            ErrorCode.ENVIRONMENT,
-            f"The worker process ended unexpectedly (status {code}).",
-            "Try again; if it happens twice, the log (worker.log in the data folder) has the details.",
-        )
+        return worker_death(code)
 
 
 class _Clock:
@@ -322,15 +327,3 @@ def _read(stream: Any, inbox: queue.SimpleQueue[dict[str, Any] | None]) -> None:
     except (OSError, ValueError):
         log.debug("the worker's output broke off", exc_info=True)
     inbox.put(None)
-
-
-def _interrupted() -> OmagenError:
-    return OmagenError(ErrorCode.ENVIRONMENT, "The backend was stopped while this job ran.", "Run it again.")
-
-
-def _disk(error: OSError) -> OmagenError:
-    return OmagenError(
-        ErrorCode.ENVIRONMENT,
-        f"The data folder refused the job's files: {error.strerror or error}.",
-        "Check its free space and permissions, then try again.",
-    )

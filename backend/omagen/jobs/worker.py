@@ -19,6 +19,7 @@ from omagen import __version__
 from omagen.engines import create_engine
 from omagen.engines.base import Engine
 from omagen.jobs import result
+from omagen.jobs.failures import out_of_memory, unexpected
 from omagen.jobs.wire import Wire, messages
 from omagen.protocol import ErrorCode, OmagenError, Request
 
@@ -86,10 +87,10 @@ class Worker:
                 outcome = {"error": error.to_json()}
             except MemoryError as error:
                 log.exception("job %s ran out of memory", order["job"])
-                outcome = {"error": _out_of_memory(error).to_json()}
+                outcome = {"error": out_of_memory(error).to_json()}
             except Exception as error:
                 log.exception("job %s failed unexpectedly", order["job"])
-                outcome = {"error": _unexpected(error).to_json()}
+                outcome = {"error": unexpected(error).to_json()}
             self._wire.send(outcome)
 
     def _run(self, order: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -186,34 +187,6 @@ def _job_log(folder: Path) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         handler.close()
-
-
-def _out_of_memory(error: MemoryError) -> OmagenError:
-    return OmagenError(
-        ErrorCode.MEMORY,
-        f"Memory ran out. {error}".strip(),
-        "Close other programs, or choose smaller settings or a smaller picture.",
-    )
-
-
-def _unexpected(error: Exception) -> OmagenError:
-    if isinstance(error, ImportError):
-        return OmagenError(
-            ErrorCode.ENVIRONMENT,
-            f"The backend's environment is incomplete: {error}.",
-            "Install the backend into it again.",
-        )
-    if isinstance(error, OSError) and error.errno is not None:
-        return OmagenError(
-            ErrorCode.ENVIRONMENT,
-            f"The system refused: {error.strerror}.",
-            "Check the free space and the permissions of the data folder, then try again.",
-        )
-    return OmagenError(
-        ErrorCode.ENVIRONMENT,
-        f"Something unexpected went wrong ({type(error).__name__}).",
-        "The log has the details; please report it with the request's settings.",
-    )
 
 
 def _die_with_parent() -> None:
