@@ -1,7 +1,8 @@
 """Reads the GLB files that Omagen's backend writes, into arrays that Blender takes as they are.
 
-Strict: whatever `write_glb` does not write is refused. All conversion to Blender's conventions (Z up, front -Y, v from the
-bottom, shared vertices with values per corner) happens here with numpy, without bpy, so it can run outside the main thread.
+Strict: whatever `write_glb` does not write is refused. All conversion to Blender's conventions (Z up, front -Y, v from
+the bottom, shared vertices with values per corner) happens here with numpy and without bpy, so it can run outside the
+main thread.
 """
 
 from __future__ import annotations
@@ -178,9 +179,10 @@ def _normals(primitives: list[Primitive], vertex_count: int) -> tuple[np.ndarray
     welded = _welded(primitives, "normal", vertex_count)
     if welded is None:
         return None, None
-    if all(np.array_equal(np.take(welded, p.weld, axis=0), p.normal) for p in primitives):
+    split = [(p, p.normal) for p in primitives if p.normal is not None]
+    if all(np.array_equal(np.take(welded, p.weld, axis=0), normal) for p, normal in split):
         return _z_up(welded), None
-    return None, _joined([np.take(_z_up(p.normal), p.indices, axis=0) for p in primitives])
+    return None, _joined([np.take(_z_up(normal), p.indices, axis=0) for p, normal in split])
 
 
 def _corner_uv(primitives: list[Primitive]) -> np.ndarray | None:

@@ -1,0 +1,137 @@
+"""Puts a result into the scene: an object with mesh, normals, UVs, colours and materials, or nothing at all."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import bpy
+import numpy as np
+
+from ...backend.omagen.protocol import ErrorCode, OmagenError
+from .glb import ObjectArrays
+from .materials import COLOR_LAYER, UV_LAYER, MaterialWriter
+
+PROVENANCE: Final = "omagen"
+"""Custom property that says, as JSON, how the object was made."""
+FREE_NORMALS: Final = bpy.app.version >= (4, 5, 0)
+"""From 4.5 on Blender takes normals as a plain attribute; before, it has to encode them, which takes a second or two."""
+
+log = logging.getLogger(__name__)
+
+
+def write_object(
+    context: bpy.types.Context,
+    arrays: ObjectArrays,
+    name: str,
+    size: float | None = None,
+    location: Sequence[float] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> bpy.types.Object:
+    """Make an object of `arrays` in the active collection, at `location` (default: the 3D cursor).
+
+    Its longest side becomes `size` metres (default: as it is); the mesh is scaled, the object's own scale stays 1.
+    In object mode it ends up selected and active; in any other mode the user's selection and mode are left alone.
+    `provenance` (plain JSON, default: what the file says) is kept in the custom property `omagen`.
+    Raises `OmagenError` (geometry) if no valid triangle is left; whatever fails leaves nothing behind.
+    """
+    made: list[bpy.types.ID] = []
+    try:
+        mesh = bpy.data.meshes.new(name)
+        made.append(mesh)
+        writer = MaterialWriter(made, has_colors=arrays.colors is not None)
+        for surface in arrays.materials:
+            mesh.materials.append(writer.write(surface))
+        _fill(mesh, arrays, _scale(arrays.positions, size))
+        obj = bpy.data.objects.new(name, mesh)
+        made.append(obj)
+        obj[PROVENANCE] = json.dumps(dict(arrays.provenance if provenance is None else provenance), ensure_ascii=False)
+        obj.location = context.scene.cursor.location if location is None else location
+        _link(context, obj)
+    except BaseException:
+        bpy.data.batch_remove(made)
+        raise
+    return obj
+
+
+def _scale(positions: np.ndarray, size: float | None) -> float:
+    longest = float(np.ptp(positions, axis=0).max())
+    return size / longest if size and longest > 0 else 1.0
+
+
+def _fill(mesh: bpy.types.Mesh, arrays: ObjectArrays, scale: float) -> None:
+    """All data go in before `validate`, so that what it removes is removed from every layer alike."""
+    triangles = arrays.triangles
+    mesh.vertices.add(len(arrays.positions))
+    mesh.loops.add(3 * triangles)
+    mesh.polygons.add(triangles)
+    positions = arrays.positions if scale == 1.0 else arrays.positions * np.float32(scale)
+    mesh.attributes["position"].data.foreach_set("vector", positions.reshape(-1))
+    mesh.attributes[".corner_vert"].data.foreach_set("value", arrays.corner_vertex)
+    mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * triangles, 3, dtype=np.int32))
+    if arrays.uv is not None:
+        mesh.uv_layers.new(name=UV_LAYER).uv.foreach_set("vector", arrays.uv.reshape(-1))
+    if arrays.material_index is not None:
+        mesh.attributes.new("material_index", "INT", "FACE").data.foreach_set("value", arrays.material_index)
+    if arrays.colors is not None:
+        layer = mesh.color_attributes.new(COLOR_LAYER, "FLOAT_COLOR", "POINT")
+        layer.data.foreach_set("color", arrays.colors.reshape(-1))
+    if FREE_NORMALS:
+        _set_normal_attribute(mesh, arrays)
+    _validate(mesh, triangles)
+    if not FREE_NORMALS:
+        _encode_normals(mesh, arrays, triangles)
+    if arrays.vertex_normals is None and arrays.corner_normals is None:
+        mesh.shade_flat()  # what glTF prescribes for a mesh without normals
+    mesh.update()
+
+
+def _set_normal_attribute(mesh: bpy.types.Mesh, arrays: ObjectArrays) -> None:
+    for normals, domain in ((arrays.vertex_normals, "POINT"), (arrays.corner_normals, "CORNER")):
+        if normals is not None:
+            attribute = mesh.attributes.new("custom_normal", "FLOAT_VECTOR", domain)
+            attribute.data.foreach_set("vector", normals.reshape(-1))
+
+
+def _encode_normals(mesh: bpy.types.Mesh, arrays: ObjectArrays, triangles: int) -> None:
+    if arrays.vertex_normals is not None:
+        mesh.normals_split_custom_set_from_vertices(arrays.vertex_normals)
+    elif arrays.corner_normals is not None and len(mesh.polygons) == triangles:
+        mesh.normals_split_custom_set(arrays.corner_normals)
+
+
+def _validate(mesh: bpy.types.Mesh, triangles: int) -> None:
+    """Let Blender make the edges and remove what would crash it: indices out of range, faces that collapse or repeat.
+
+    Without edges `validate` builds them itself, the same ones in half the time of `update(calc_edges=True)` followed by
+    it, and always says that it changed something; so what it removed is counted.
+    """
+    mesh.validate()
+    removed = triangles - len(mesh.polygons)
+    if removed == triangles:
+        raise OmagenError(
+            ErrorCode.GEOMETRY, "The result holds no valid triangle.", "Run the job again with other settings."
+        )
+    if removed:
+        log.warning("%s: %d collapsed or repeated triangles were left out", mesh.name, removed)
+
+
+def _link(context: bpy.types.Context, obj: bpy.types.Object) -> None:
+    layer = context.view_layer
+    try:
+        context.collection.objects.link(obj)
+    except RuntimeError:  # the active collection comes from a linked library
+        context.scene.collection.objects.link(obj)
+    if obj.name not in layer.objects:  # the active collection is excluded from the view layer
+        context.scene.collection.objects.link(obj)
+        context.collection.objects.unlink(obj)
+    space = context.space_data
+    if isinstance(space, bpy.types.SpaceView3D) and space.local_view is not None:
+        obj.local_view_set(space, True)
+    if context.mode == "OBJECT" and obj.name in layer.objects:
+        for other in tuple(layer.objects.selected):
+            other.select_set(False)
+        obj.select_set(True)
+        layer.objects.active = obj
