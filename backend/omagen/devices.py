@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 
+from omagen.protocol import ErrorCode, OmagenError
+
 log = logging.getLogger(__name__)
 
 
@@ -30,6 +32,20 @@ def devices() -> tuple[Device, ...]:
     cpu = Device("cpu", f"{processor_name()}, {psutil.cpu_count()} threads", memory)
     apple = (Device("mps", "Apple GPU", memory),) if _is_apple_silicon() else ()
     return (cpu, *apple, *_nvidia())
+
+
+def choose_device(name: str) -> str:
+    """The device that `name` means: `auto` is the processor, `cuda` the first NVIDIA card.
+
+    Raises `OmagenError` (input) for one that is not here.
+    """
+    if name in {"auto", "cpu"}:
+        return "cpu"
+    for device in devices():
+        if device.id in {name, f"{name}:0"}:
+            return device.id
+    known = ", ".join(device.id for device in devices())
+    raise OmagenError(ErrorCode.INPUT, f"There is no device {name!r}.", f"Choose auto or {known}.")
 
 
 def processor_name() -> str:

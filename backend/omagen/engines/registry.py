@@ -95,5 +95,5 @@ def _describe(entry: EntryPoint) -> EngineInfo:
             entry.name,
             "This engine could not be loaded.",
             inputs=(),
-            problem=f"{reason} Update or remove the package that provides it ({entry.value}).",
+            problem=f"{reason}. Update or remove the package that provides it ({entry.value}).",
         )
