@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+ROOT = Path(__file__).resolve().parents[2]
 
 BLENDER = {"bl_ui", "blf", "bpy", "bpy_extras", "gpu", "mathutils"}
 ADDON = sorted([ROOT / "__init__.py", *(ROOT / "addon").rglob("*.py")])

@@ -11,7 +11,8 @@ import blender_libraries
 import demo
 import environment
 import pytest
-from conftest import ROOT
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SCRIPT = ROOT / "tools" / "environment.sh"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the make targets are for Linux and macOS")

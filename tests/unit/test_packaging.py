@@ -12,7 +12,8 @@ import blender
 import extension
 import omagen
 import pytest
-from conftest import ROOT
+
+ROOT = Path(__file__).resolve().parents[2]
 
 MANIFEST = tomllib.loads((ROOT / "blender_manifest.toml").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
