@@ -199,7 +199,7 @@ class Backend:
         except (OSError, ValueError, OmagenError):
             return None
         whole = isinstance(state.port, int) and 0 < state.port < 65536 and isinstance(state.host, str)
-        return state if whole and isinstance(state.token, str) and state.token.isalnum() else None
+        return state if whole and isinstance(state.token, str) and state.token.isprintable() else None
 
     def _answers(self, state: ServerState | None) -> bool:
         if state is None:

@@ -120,17 +120,14 @@ def _validate(mesh: bpy.types.Mesh, triangles: int) -> None:
 
 def _link(context: bpy.types.Context, obj: bpy.types.Object) -> None:
     layer = context.view_layer
-    try:
-        context.collection.objects.link(obj)
-    except RuntimeError:  # the active collection comes from a linked library
-        context.scene.collection.objects.link(obj)
-    if obj.name not in layer.objects:  # the active collection is excluded from the view layer
-        context.scene.collection.objects.link(obj)
-        context.collection.objects.unlink(obj)
+    active = layer.active_layer_collection
+    # Where nothing would show (excluded from this view layer) or nothing may be added (from a library) is no place for it.
+    usable = not active.exclude and active.collection.is_editable
+    (active.collection if usable else context.scene.collection).objects.link(obj)
     space = context.space_data
     if isinstance(space, bpy.types.SpaceView3D) and space.local_view is not None:
         obj.local_view_set(space, True)
-    if context.mode == "OBJECT" and obj.name in layer.objects:
+    if context.mode == "OBJECT":
         for other in tuple(layer.objects.selected):
             other.select_set(False)
         obj.select_set(True)
