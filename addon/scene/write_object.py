@@ -17,7 +17,7 @@ from .materials import COLOR_LAYER, UV_LAYER, MaterialWriter
 PROVENANCE: Final = "omagen"
 """Custom property that says, as JSON, how the object was made."""
 FREE_NORMALS: Final = bpy.app.version >= (4, 5, 0)
-"""From 4.5 on Blender takes normals as a plain attribute; before, it has to encode them, which takes a second or two."""
+"""From 4.5 on Blender takes normals as a plain attribute; before, it must encode them, which takes a second or two."""
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def _validate(mesh: bpy.types.Mesh, triangles: int) -> None:
 def _link(context: bpy.types.Context, obj: bpy.types.Object) -> None:
     layer = context.view_layer
     active = layer.active_layer_collection
-    # Where nothing would show (excluded from this view layer) or nothing may be added (from a library) is no place for it.
+    # Not where the object would not show (excluded from the view layer) or cannot be added (from a library).
     usable = not active.exclude and active.collection.is_editable
     (active.collection if usable else context.scene.collection).objects.link(obj)
     space = context.space_data

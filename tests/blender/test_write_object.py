@@ -1,0 +1,114 @@
+"""Result files become objects in Blender: every check of `write_object_checks.py`, in each Blender that is here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from omagen.io.glb_writer import write_glb
+from omagen.shapes import Material, Mesh, Texture
+
+CHECKS_FILE = Path(__file__).with_name("write_object_checks.py")
+CHECKS = re.findall(r"^def (check_\w+)", CHECKS_FILE.read_text(), re.MULTILINE)
+MODULE_PYTHON = Path(os.environ.get("OMAGEN_BPY_PYTHON", ROOT / ".venv-blender" / "bin" / "python"))
+
+
+def commands() -> dict[str, list[str]]:
+    """How to run a script in each Blender of this machine."""
+    program = os.environ.get("BLENDER")
+    found = {"bpy": [str(MODULE_PYTHON), str(CHECKS_FILE)]}
+    if program:
+        found["blender"] = [program, "-b", "--factory-startup", "--python", str(CHECKS_FILE), "--"]
+    return found
+
+
+def sphere(rings: int = 12, sectors: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (V, 3) float32 and outward triangles (F, 3) int32 of a unit sphere."""
+    polar = np.pi * np.arange(1, rings) / rings
+    around = 2 * np.pi * np.arange(sectors) / sectors
+    body = np.stack(
+        [np.outer(np.sin(polar), np.sin(around)), np.outer(np.cos(polar), np.ones(sectors)),
+         np.outer(np.sin(polar), np.cos(around))], -1,
+    ).reshape(-1, 3)  # fmt: skip
+    vertices = np.concatenate([body, [[0, 1, 0], [0, -1, 0]]]).astype(np.float32)
+    top, bottom = len(body), len(body) + 1
+    i = np.arange(sectors)
+    j = (i + 1) % sectors
+    faces = [np.stack([np.full(sectors, top), i, j], 1)]
+    for ring in range(rings - 2):
+        a, b = ring * sectors, (ring + 1) * sectors
+        faces += [np.stack([a + i, b + i, b + j], 1), np.stack([a + i, b + j, a + j], 1)]
+    last = (rings - 2) * sectors
+    faces.append(np.stack([np.full(sectors, bottom), last + j, last + i], 1))
+    return vertices, np.concatenate(faces).astype(np.int32)
+
+
+def full_mesh() -> Mesh:
+    """All that a result can hold: UVs, sharp normals, vertex colours, three materials, every kind of texture."""
+    vertices, faces = sphere()
+    corners = vertices[faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    pixels = np.arange(2 * 4 * 4, dtype=np.uint8).reshape(2, 4, 4) * 4
+    pixels[0, 0] = (10, 20, 30, 255)
+    plain = np.full((2, 4, 3), 128, np.uint8)
+    paint = Material(
+        "paint",
+        (1, 0.5, 0.25, 1),
+        metallic=1.0,
+        roughness=0.5,
+        emissive=(4, 2, 1),
+        base_color_texture=Texture(pixels, "clamp", "clamp"),
+        metallic_roughness_texture=Texture(plain.copy()),
+        normal_texture=Texture(plain.copy(), "mirror", "mirror"),
+        occlusion_texture=Texture(plain.copy()),
+        emissive_texture=Texture(plain.copy()),
+    )
+    leaf = Material(
+        "leaf",
+        alpha_mode="MASK",
+        alpha_cutoff=0.75,
+        double_sided=True,
+        base_color_texture=Texture(pixels, "repeat", "clamp"),
+    )
+    glass = Material("glass", (1, 1, 1, 0.25), alpha_mode="BLEND")
+    rng = np.random.default_rng(0)
+    return Mesh(
+        vertices,
+        faces,
+        uv=rng.random((len(faces), 3, 2), np.float32),
+        normals=np.repeat(normals[:, None], 3, axis=1).astype(np.float32),
+        colors=rng.random((len(vertices), 4), np.float32),
+        material_index=(np.arange(len(faces)) % 3).astype(np.int32),
+        materials=(paint, leaf, glass),
+    )
+
+
+@pytest.fixture(scope="session", params=list(commands()))
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """What each check said, in one process of one Blender; empty where it holds."""
+    if request.param == "bpy" and not MODULE_PYTHON.is_file():
+        pytest.skip(f"no bpy module here ({MODULE_PYTHON}); `make test` installs it")
+    folder = tmp_path_factory.mktemp("write_object")
+    vertices, faces = sphere()
+    plain = Material("plain", (0.5, 0.25, 0.125, 1), roughness=0.75)
+    write_glb(full_mesh(), folder / "full.glb", {"engine": "test", "seed": 7})
+    write_glb(Mesh(vertices, faces, normals=vertices[faces], materials=(plain,)), folder / "smooth.glb", {})
+    write_glb(Mesh(vertices, faces), folder / "bare.glb", {})
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(folder)}
+    command = [*commands()[request.param], str(folder)]
+    child = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert (folder / "checks.json").is_file(), child.stdout + child.stderr
+    return json.loads((folder / "checks.json").read_text())
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_write_object(outcomes: Mapping[str, str], check: str) -> None:
+    assert not outcomes[check], outcomes[check]
