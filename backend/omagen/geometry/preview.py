@@ -8,7 +8,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from omagen.geometry.shading import Points, base_color, shade, to_srgb, unit
+from omagen.geometry.color import to_srgb
+from omagen.geometry.shading import Points, base_color, shade, unit
 from omagen.geometry.visibility import PairTest, visible_triangles
 from omagen.shapes import Material, Mesh
 

@@ -8,6 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from omagen.geometry.color import to_linear
 from omagen.shapes import Material, Texture
 
 
@@ -93,16 +94,6 @@ def sample(texture: Texture, uv: np.ndarray, footprint: float) -> np.ndarray:
     result = np.ones((len(uv), 4), np.float32)
     result[:, : pixels.shape[2]] = (upper * (1 - down) + lower * down) / 255
     return result
-
-
-def to_linear(color: np.ndarray) -> np.ndarray:
-    """sRGB (IEC 61966-2-1) to linear, both 0 to 1."""
-    return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
-
-
-def to_srgb(color: np.ndarray) -> np.ndarray:
-    """Linear to sRGB (IEC 61966-2-1), both 0 to 1."""
-    return np.where(color <= 0.0031308, color * 12.92, 1.055 * np.maximum(color, 1e-6) ** (1 / 2.4) - 0.055)
 
 
 def _wrapped(index: np.ndarray, size: int, wrap: str) -> np.ndarray:

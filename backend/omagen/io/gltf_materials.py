@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from omagen.io.images import encode_png
 from omagen.shapes import Material, Texture
+from omagen.shapes.material import Wrap
 
-WRAP_CODES: Final = {"repeat": 10497, "clamp": 33071, "mirror": 33648}
+WRAP_CODES: Final[dict[Wrap, int]] = {"repeat": 10497, "clamp": 33071, "mirror": 33648}
 LINEAR, LINEAR_MIPMAP_LINEAR = 9729, 9987
 
 

@@ -1,0 +1,139 @@
+"""Pieces of a file -> one `Mesh`: transformed, concatenated, bounded in number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from omagen.protocol import ErrorCode, OmagenError
+from omagen.shapes import Material, Mesh
+
+MAX_TRIANGLES: Final = 5_000_000
+"""With UVs and normals half a gigabyte, and more than any stage after reading is meant for."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Triangles of one material, in their own frame. Fields as in `Mesh`; faces int64."""
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    uv: np.ndarray | None = None
+    normals: np.ndarray | None = None
+    colors: np.ndarray | None = None
+    material: Material | None = None
+    weld: np.ndarray | None = None
+    """(V,) int64: which vertices were one before the file was written, counted over the whole object"""
+
+    def transformed(self, matrix: np.ndarray) -> Part:
+        """This part moved by `matrix` (4, 4) float64. Mirroring reverses the faces, so that they still face outwards."""
+        linear = matrix[:3, :3]
+        with np.errstate(over="ignore", invalid="ignore"):
+            vertices = (self.vertices @ linear.T + matrix[:3, 3]).astype(np.float32)
+        mirrored = np.linalg.det(linear) < 0
+        normals = self.normals
+        if normals is not None:
+            cofactors = np.stack([np.cross(linear[(i + 1) % 3], linear[(i + 2) % 3]) for i in range(3)])
+            normals = unit_normals(normals @ (-cofactors if mirrored else cofactors).T)
+        part = replace(self, vertices=vertices, normals=normals)
+        return part.reversed() if mirrored else part
+
+    def reversed(self) -> Part:
+        uv, normals = (None if a is None else a[:, ::-1] for a in (self.uv, self.normals))
+        return replace(self, faces=self.faces[:, ::-1], uv=uv, normals=normals)
+
+
+def unit_normals(normals: np.ndarray) -> np.ndarray:
+    """float32, unit length along the last axis; zero stays zero."""
+    length = np.linalg.norm(normals, axis=-1, keepdims=True)
+    return np.divide(normals, length, out=np.zeros(normals.shape), where=length > 0).astype(np.float32)
+
+
+def flat_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(F, 3, 3) float32: each face's own direction at its three corners."""
+    a, b, c = (vertices[faces[:, i]].astype(np.float64) for i in range(3))
+    return np.repeat(unit_normals(np.cross(b - a, c - a))[:, None], 3, axis=1)
+
+
+def without_unused(vertex_count: int, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`used` (N,), the vertices that `faces` use, ascending, and `faces` (same shape, int64) counted in them."""
+    is_used = np.zeros(vertex_count, bool)
+    is_used[faces] = True
+    return np.flatnonzero(is_used), (np.cumsum(is_used) - 1)[faces]
+
+
+class MeshBuilder:
+    """Collects parts. Raises `OmagenError` (input) as soon as they are more than `MAX_TRIANGLES`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._parts: list[Part] = []
+        self._triangles = 0
+
+    def add(self, part: Part) -> None:
+        self._triangles += len(part.faces)
+        check_triangles(self._triangles)
+        self._parts.append(part)
+
+    def build(self) -> Mesh:
+        """One mesh of all parts. Where only some have UVs, normals or colours, the rest get 0, flat ones and white."""
+        parts = self._parts
+        if not parts:
+            return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), name=self.name)
+        starts = np.cumsum([0] + [len(part.vertices) for part in parts])
+        faces = [part.faces + start for part, start in zip(parts, starts, strict=False)]
+        materials = list(dict.fromkeys(id(part.material) for part in parts))
+        by_id = {id(part.material): part.material for part in parts}
+        index = [np.full(len(part.faces), materials.index(id(part.material)), np.int32) for part in parts]
+        uv = normals = colors = None
+        if any(part.uv is not None for part in parts):
+            uv = _joined([np.zeros((len(p.faces), 3, 2)) if p.uv is None else p.uv for p in parts])
+        if any(part.normals is not None for part in parts):
+            normals = _joined([flat_normals(p.vertices, p.faces) if p.normals is None else p.normals for p in parts])
+        if any(part.colors is not None for part in parts):
+            colors = _joined([np.ones((len(p.vertices), 4)) if p.colors is None else p.colors for p in parts])
+        mesh = Mesh(
+            vertices=_joined([part.vertices for part in parts]),
+            faces=np.ascontiguousarray(np.concatenate(faces), np.int32),
+            uv=uv,
+            normals=normals,
+            colors=colors,
+            material_index=np.concatenate(index) if len(materials) > 1 else None,
+            materials=tuple(by_id[key] or Material() for key in materials),
+            name=self.name,
+        )
+        return _rejoined(mesh, [part.weld for part in parts])
+
+
+def check_triangles(count: int) -> None:
+    if count > MAX_TRIANGLES:
+        raise OmagenError(
+            ErrorCode.INPUT,
+            f"It has more than {MAX_TRIANGLES:,} triangles.",
+            "Simplify it first, or bring in its parts one by one.",
+        )
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.ascontiguousarray(np.concatenate(arrays), np.float32)
+
+
+def _rejoined(mesh: Mesh, welds: list[np.ndarray | None]) -> Mesh:
+    """`mesh` with the vertices that the file says were one; unchanged where that is not said or not true."""
+    known = [weld for weld in welds if weld is not None]
+    if len(known) < len(welds):
+        return mesh
+    weld = np.concatenate(known)
+    if len(weld) != len(mesh.vertices) or weld.max(initial=0) >= len(weld):
+        return mesh
+    vertices = np.zeros((int(weld.max(initial=-1)) + 1, 3), np.float32)
+    vertices[weld] = mesh.vertices
+    if not np.array_equal(vertices[weld], mesh.vertices):
+        return mesh
+    colors = None
+    if mesh.colors is not None:
+        colors = np.ones((len(vertices), 4), np.float32)
+        colors[weld] = mesh.colors
+    return replace(mesh, vertices=vertices, faces=weld.astype(np.int32)[mesh.faces], colors=colors)

@@ -1,0 +1,116 @@
+"""Reads a mesh file of any supported format, told by its content, as one checked `Mesh`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from omagen.geometry.quality import is_degenerate
+from omagen.io.decoding import file_title
+from omagen.io.gltf_reader import read_gltf
+from omagen.io.mesh_parts import MeshBuilder
+from omagen.io.obj_reader import read_obj
+from omagen.io.stl_reader import is_binary_stl, read_stl
+from omagen.protocol import ErrorCode, OmagenError
+from omagen.shapes import Mesh
+
+MAX_BYTES: Final = 512 * 2**20
+MAX_COORDINATE: Final = 1e9
+"""Metres; beyond it 32-bit numbers cannot tell apart points of one object, and squares overflow soon after."""
+MAX_WARNINGS: Final = 20
+_OBJ_LINE = re.compile(rb"^[ \t]*(v|vt|vn|f|o|g|s|usemtl|mtllib|#)([ \t]|$)", re.MULTILINE)
+
+
+def read_mesh(path: Path) -> tuple[Mesh, tuple[str, ...]]:
+    """The mesh in `path` (GLB, glTF, OBJ, PLY or STL) and what was odd about it, in words for the user.
+
+    glTF keeps its frame (+Y up, metres); OBJ, PLY and STL have none and stay as they are. Vertices are shared as in the
+    file. Faces with infinite or undefined corners are dropped. Companion files are read from the file's own folder only.
+    Raises `OmagenError` (input): not a mesh, damaged, unsupported, too large, or without any surface.
+    """
+    title = file_title(path, "mesh")
+    warnings: list[str] = []
+
+    def warn(message: str) -> None:
+        if message not in warnings and len(warnings) < MAX_WARNINGS:
+            warnings.append(message)
+
+    try:
+        mesh = _dispatch(path, warn)
+        mesh = _without_undefined(mesh, warn)
+        _check_surface(mesh)
+    except OmagenError as error:
+        raise OmagenError(
+            error.code, f"{title[0].upper()}{title[1:]} cannot be read. {error.message}", error.remedy
+        ) from error
+    except MemoryError as error:
+        raise OmagenError(ErrorCode.MEMORY, f"There is not enough memory for {title}.", "Simplify it first.") from error
+    stem = "" if title == "the mesh" else path.stem
+    return replace(mesh, name=mesh.name or stem or "object"), tuple(warnings)
+
+
+def _dispatch(path: Path, warn: Callable[[str], None]) -> Mesh:
+    size = path.stat().st_size
+    if size == 0:
+        raise OmagenError(ErrorCode.INPUT, "It is empty.", "Choose another file.")
+    if size > MAX_BYTES:
+        raise OmagenError(ErrorCode.INPUT, f"It is larger than {MAX_BYTES // 2**20} MB.", "Simplify it first.")
+    data = path.read_bytes()
+    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start[:4] == b"glTF" or start[:1] == b"{":
+        return read_gltf(path, data, warn)
+    builder = MeshBuilder("")
+    if re.match(rb"ply\s", start):
+        from omagen.io.ply_reader import read_ply  # trimesh takes a while to import
+
+        builder.add(read_ply(data))
+    elif is_binary_stl(data) or re.match(rb"solid\b", start) or path.suffix.lower() == ".stl":
+        builder.add(read_stl(data))
+    elif _OBJ_LINE.search(data, 0, 2**16) and b"\0" not in data[: 2**16]:
+        return read_obj(path, data, warn)
+    else:
+        raise OmagenError(ErrorCode.INPUT, "It is not a mesh file that is known.", "Use GLB, glTF, OBJ, PLY or STL.")
+    return builder.build()
+
+
+def _without_undefined(mesh: Mesh, warn: Callable[[str], None]) -> Mesh:
+    """`mesh` without faces whose corners are infinite or undefined; attributes that are become 0."""
+    is_finite = np.isfinite(mesh.vertices).all(1)
+    attributes = {
+        key: np.nan_to_num(array, nan=0, posinf=0, neginf=0)
+        for key, array in (("uv", mesh.uv), ("normals", mesh.normals), ("colors", mesh.colors))
+        if array is not None and not np.isfinite(array).all()
+    }
+    if attributes:
+        warn(f"Undefined numbers in its {' and '.join(attributes)} are taken as 0.")
+        mesh = replace(mesh, **attributes)
+    if is_finite.all():
+        return mesh
+    kept = is_finite[mesh.faces].all(1)
+    if not kept.all():
+        warn(f"{int((~kept).sum()):,} faces with undefined coordinates are dropped.")
+    per_face = {
+        key: array[kept]
+        for key, array in (("uv", mesh.uv), ("normals", mesh.normals), ("material_index", mesh.material_index))
+        if array is not None
+    }
+    return replace(
+        mesh, vertices=np.nan_to_num(mesh.vertices, nan=0, posinf=0, neginf=0), faces=mesh.faces[kept], **per_face
+    )
+
+
+def _check_surface(mesh: Mesh) -> None:
+    """Refuse what nobody can use: no faces, faces without area, coordinates out of all proportion."""
+    if len(mesh.faces) and np.abs(mesh.vertices[mesh.faces]).max() > MAX_COORDINATE:
+        raise OmagenError(
+            ErrorCode.INPUT,
+            f"Its coordinates go beyond {MAX_COORDINATE:.0e} metres.",
+            "Scale it down and save it again.",
+        )
+    if len(mesh.faces) == 0 or is_degenerate(mesh.vertices, mesh.faces).all():
+        raise OmagenError(ErrorCode.INPUT, "It has no usable surface.", "Choose a file that contains faces.")
