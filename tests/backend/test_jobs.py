@@ -7,9 +7,9 @@ import time
 
 import psutil
 import pytest
-from conftest import RunningQueue
 from omagen.jobs import result
 from omagen.protocol import ErrorCode, JobState, OmagenError, Request
+from running_queue import RunningQueue
 
 
 def _until_running(jobs: RunningQueue, id: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from places import ROOT
 from omagen.io.glb_writer import write_glb
 from omagen.shapes import Material, Mesh, Texture
 
