@@ -198,8 +198,9 @@ class Backend:
             state = ServerState.from_json(json.loads((self.data / STATE_FILE).read_text("utf-8")))
         except (OSError, ValueError, OmagenError):
             return None
-        whole = isinstance(state.port, int) and 0 < state.port < 65536 and isinstance(state.host, str)
-        return state if whole and isinstance(state.token, str) and state.token.isprintable() else None
+        address = isinstance(state.port, int) and 0 < state.port < 65536 and isinstance(state.host, str)
+        token = isinstance(state.token, str) and state.token.isascii() and state.token.isprintable()
+        return state if address and token else None
 
     def _answers(self, state: ServerState | None) -> bool:
         if state is None:

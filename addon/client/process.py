@@ -11,8 +11,6 @@ from typing import Any, Final
 from ...backend.omagen.protocol import ErrorCode, OmagenError
 
 LOG_FILE: Final = "server.log"
-LOG_LIMIT: Final = 4 * 2**20
-"""Bytes after which the log is set aside at the next start; one older log is kept."""
 ALREADY_RUNNING: Final = 3
 """Exit status of `omagen serve` when another server owns the data folder."""
 PROBE_TIMEOUT_S: Final = 20.0
@@ -20,11 +18,14 @@ EXTENSION: Final = Path(__file__).resolve().parents[2]
 
 
 def start_server(python: str, data: Path) -> subprocess.Popen[Any]:
-    """Start `omagen serve` on `data`. Its output goes to the log in `data`. Raises `OmagenError` (environment)."""
+    """Start `omagen serve` on `data`. What it says before it keeps its log itself goes to that log too.
+
+    Raises `OmagenError` (environment).
+    """
     program = python_program(python)
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log = _open_log(data / LOG_FILE)
+        log = os.open(data / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError as error:
         raise OmagenError(
             ErrorCode.ENVIRONMENT,
@@ -111,12 +112,6 @@ def _missing_package(program: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{error}."
     return probe.stderr.strip().rpartition("\n")[2] if probe.returncode else ""
-
-
-def _open_log(path: Path) -> int:
-    if path.is_file() and path.stat().st_size > LOG_LIMIT:
-        path.replace(path.with_suffix(".log.old"))
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 def _detached() -> dict[str, Any]:

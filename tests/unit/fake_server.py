@@ -42,6 +42,7 @@ class FakeServer:
         self.heartbeat_s = 0.05
         self.truncate_downloads = False
         self.shut_down = False
+        self.waiting = 0
         server = self
 
         class Handler(FakeHandler):
@@ -78,8 +79,8 @@ class FakeHandler(BaseHTTPRequestHandler):
         if path.endswith("/events"):
             self._stream(int(query.removeprefix("after=")))
         elif path == "/v1/health":
-            fields = {"name": "omagen", "version": "0", "protocol": self.fake.protocol, "worker": "idle", "waiting": 0}
-            self._json(200, fields)
+            worker = {"worker": "idle", "waiting": self.fake.waiting}
+            self._json(200, {"name": "omagen", "version": "0", "protocol": self.fake.protocol, **worker})
         elif "/files/" in path:
             self._file(self.fake.files[path.rpartition("/")[2]])
         elif path == "/v1/jobs":
