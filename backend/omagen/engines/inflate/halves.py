@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from omagen.engines.base import RunProgress
 from omagen.engines.inflate.height import Height
-from omagen.engines.inflate.planar import Planar, triangulate
+from omagen.engines.inflate.planar import triangulate
 from omagen.engines.inflate.sizing import Sizing, Thickness
 from omagen.engines.inflate.surface import Surface
 
@@ -28,7 +29,7 @@ def halves(
     size = float(max(np.ptp(np.concatenate(loops), axis=0)))
     limit = settings["depth_limit"] * size / (settings["thickness"] * (1 if flat else 2))
     wanted, width = total * (0.6 if flat else 0.5), 1.0
-    for attempt in range(ATTEMPTS):
+    for _ in range(ATTEMPTS):
         sizing = _sizing(thickness, wanted, width)
         planar = triangulate(loops, thickness.depth, sizing, SPREAD)
         progress("Inflating", 0.2)
@@ -44,10 +45,21 @@ def halves(
             break
         wanted, width = 0.75 * wanted, 1.2 * width
     for number, (surface, count) in enumerate(surfaces):
-        start, step = 0.3 + 0.3 * number / len(surfaces), 0.3 / len(surfaces)
-        surface.refine(_vertices(surface, count), lambda f: progress("Shaping the triangles", start + step * 0.4 * f))
-        surface.finish(lambda f: progress("Shaping the triangles", start + step * (0.4 + 0.6 * f)))
+        step = 0.3 / len(surfaces)
+        start = 0.3 + number * step
+        _shape(surface, count, partial(_report, progress, start, step))
     return front, back
+
+
+def _shape(surface: Surface, faces: float, report: Callable[[float], None]) -> None:
+    """Give `surface` its triangles."""
+    target = _vertices(surface, faces)
+    surface.refine(target, lambda fraction: report(0.4 * fraction))
+    surface.finish(target, lambda fraction: report(0.4 + 0.6 * fraction))
+
+
+def _report(progress: RunProgress, start: float, step: float, fraction: float) -> None:
+    progress("Shaping the triangles", start + step * fraction)
 
 
 def _sizing(thickness: Thickness, triangles: float, width: float) -> Sizing:

@@ -1,9 +1,9 @@
 """The height of the inflated silhouette: the square root of a screened Poisson potential that vanishes on the outline.
 
-    -Δu + u / ℓ² = 2,  u = 0 on the outline,  z = √u
+    -Δu + u / L² = 2,  u = 0 on the outline,  z = √u
 
-On a strip of width w, narrow against ℓ, u = d (w - d): the cross-section is a circle. Far from the outline u levels off at
-2 ℓ², which bounds the thickness of large flat areas. Solved with quadratic finite elements, which are exact on strips.
+On a strip of width w, narrow against L, u = d (w - d): the cross-section is a circle. Far from the outline u levels off at
+2 L², which bounds the thickness of large flat areas. Solved with quadratic finite elements, which are exact on strips.
 """
 
 from __future__ import annotations
@@ -42,13 +42,15 @@ class Height:
         simplex = np.where(inside, simplex, 0)
         inverse = self._transform[simplex]
         first = np.einsum("nij,nj->ni", inverse[:, :2], points - inverse[:, 2])
-        l = np.concatenate([first, 1 - first.sum(1, keepdims=True)], 1)
+        bary = np.concatenate([first, 1 - first.sum(1, keepdims=True)], 1)
         slope = np.concatenate([inverse[:, :2], -inverse[:, :2].sum(1, keepdims=True)], 1)
         values = np.where(inside[:, None], self._values[simplex], 0.0)
         corner, middle = values[:, :3], values[:, 3:]
-        u = np.sum(corner * l * (2 * l - 1) + middle * 4 * l * np.roll(l, -1, 1), 1)
-        by_l = corner * (4 * l - 1) + 4 * (middle * np.roll(l, -1, 1) + np.roll(middle, 1, 1) * np.roll(l, 1, 1))
-        return np.maximum(u, 0.0), np.einsum("ni,nij->nj", by_l, slope)
+        u = np.sum(corner * bary * (2 * bary - 1) + middle * 4 * bary * np.roll(bary, -1, 1), 1)
+        by_bary = corner * (4 * bary - 1) + 4 * (
+            middle * np.roll(bary, -1, 1) + np.roll(middle, 1, 1) * np.roll(bary, 1, 1)
+        )
+        return np.maximum(u, 0.0), np.einsum("ni,nij->nj", by_bary, slope)
 
 
 def _quadratic_nodes(corners: np.ndarray, planar: Planar) -> tuple[np.ndarray, int, np.ndarray]:
@@ -73,9 +75,9 @@ def _assemble(points: np.ndarray, nodes: np.ndarray, count: int, screening: floa
     weight = np.abs(double) / 2
     local = np.zeros((len(points), 6, 6))
     load = np.zeros((len(points), 6))
-    for l, share in _quadrature():
-        shape, by_l = _shape_functions(l)
-        gradient = np.einsum("ai,nij->naj", by_l, slope)
+    for bary, share in _quadrature():
+        shape, by_bary = _shape_functions(bary)
+        gradient = np.einsum("ai,nij->naj", by_bary, slope)
         local += (
             share
             * weight[:, None, None]
@@ -87,12 +89,12 @@ def _assemble(points: np.ndarray, nodes: np.ndarray, count: int, screening: floa
     return matrix, np.bincount(nodes.ravel(), load.ravel(), count)
 
 
-def _shape_functions(l: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _shape_functions(bary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The six quadratic shape functions at barycentric coordinates (3,), and (6, 3) their derivatives by these coordinates."""
-    following = np.roll(l, -1)
-    shape = np.concatenate([l * (2 * l - 1), 4 * l * following])
-    corner = np.diag(4 * l - 1)
-    middle = 4 * (np.diag(following) + np.roll(np.diag(l), 1, axis=1))
+    following = np.roll(bary, -1)
+    shape = np.concatenate([bary * (2 * bary - 1), 4 * bary * following])
+    corner = np.diag(4 * bary - 1)
+    middle = 4 * (np.diag(following) + np.roll(np.diag(bary), 1, axis=1))
     return shape, np.concatenate([corner, middle])
 
 
@@ -101,7 +103,7 @@ def _quadrature() -> list[tuple[np.ndarray, float]]:
     rule = []
     for inner, weight in ((0.445948490915965, 0.223381589678011), (0.091576213509771, 0.109951743655322)):
         for corner in range(3):
-            l = np.full(3, inner)
-            l[corner] = 1 - 2 * inner
-            rule.append((l, weight))
+            bary = np.full(3, inner)
+            bary[corner] = 1 - 2 * inner
+            rule.append((bary, weight))
     return rule

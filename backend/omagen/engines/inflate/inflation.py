@@ -12,8 +12,9 @@ from omagen.engines.base import RunProgress
 from omagen.engines.inflate.atlas import Atlas, base_color, metallic_roughness, normal_map
 from omagen.engines.inflate.halves import halves
 from omagen.engines.inflate.outline import PADDING, contour, level_set
+from omagen.engines.inflate.projection import project
 from omagen.engines.inflate.relief import Relief, from_shading
-from omagen.engines.inflate.shell import Shell, close
+from omagen.engines.inflate.shell import Relieved, Shell, close
 from omagen.engines.inflate.sizing import Thickness, sample
 from omagen.engines.inflate.surface import Surface
 from omagen.foreground import Cutout
@@ -70,14 +71,16 @@ def _to_crop(points: np.ndarray, scale: float) -> np.ndarray:
 
 def _shell(front: Surface, back: Surface | None, relief: Relief, scale: float) -> Shell:
     """The closed object with relief on its front, strongest where it faces the viewer."""
-    at = _to_crop(front.xy, scale)
+    seen = project(front)
+    at = _to_crop(seen, scale)
     facing = front.normals[:, 2] ** 2
     offset = np.clip(sample(relief.displacement, at) * scale * facing, -0.5 * front.z, None)
     offset[: front.rim_count] = 0.0
-    slope = np.stack([cv2.Sobel(relief.displacement, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1))], 2)
-    tilt = np.stack([sample(slope[..., 0], at), -sample(slope[..., 1], at)], 1) * facing[:, None]
+    slope = [cv2.Sobel(relief.displacement, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1))]
+    tilt = np.stack([sample(slope[0], at), -sample(slope[1], at)], 1) * facing[:, None]
     normals = front.normals - np.concatenate([tilt, np.zeros((len(tilt), 1))], 1) * front.normals[:, 2:]
-    return close(front, back, offset, normals / np.linalg.norm(normals, axis=1, keepdims=True))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    return close(front, back, Relieved(seen, offset, normals))
 
 
 def _report_count(delivered: int, wanted: int, progress: RunProgress) -> None:
@@ -114,7 +117,7 @@ def _material(
 
 def _mesh(shell: Shell, atlas: Atlas, scale: float, material: Material, name: str) -> Mesh:
     """The shell in metres, 1 m along its longest side and centred, with its UVs."""
-    at = _to_crop(shell.vertices[:, :2], scale)[shell.faces]
+    at = _to_crop(shell.seen, scale)
     uv = np.concatenate([atlas.uv(at[: shell.front], back=False), atlas.uv(at[shell.front :], back=True)])
     low, high = shell.vertices.min(0), shell.vertices.max(0)
     vertices = (shell.vertices - (low + high) / 2) / (high - low).max()

@@ -7,41 +7,23 @@ valid triangulation throughout, so the surface can neither fold nor leave its ou
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from omagen.engines.inflate.height import Height
 from omagen.engines.inflate.planar import Planar
 from omagen.engines.inflate.sizing import Sizing
+from omagen.engines.inflate.triangles import Edges, collapsible, independent, sharpness, spread_out, upright
 
-STEEPEST = 1e-3
-"""Triangles lean at most so far that their area in the plane is this share of their true area."""
 LONG = 1.4
 """Relative length from which edges are split first."""
+SHORT = 0.5
+"""Relative length below which edges are collapsed."""
+BAD_ANGLE = 22.0
+"""Angles, in degrees, below this are worth mending."""
 FINAL_ROUNDS = 12
-
-
-@dataclass(frozen=True)
-class Edges:
-    """The inner edges of a triangulation: `a` to `b` in triangle `left`, whose third vertex is `c`; `d` is across, in `right`."""
-
-    a: np.ndarray
-    b: np.ndarray
-    c: np.ndarray
-    d: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-
-    @classmethod
-    def of(cls, faces: np.ndarray, count: int) -> Edges:
-        start, end, across = faces.ravel(), np.roll(faces, -1, 1).ravel(), np.roll(faces, -2, 1).ravel()
-        key = np.minimum(start, end) * count + np.maximum(start, end)
-        order = np.argsort(key, kind="stable")
-        same = np.flatnonzero(key[order[1:]] == key[order[:-1]])
-        first, second = order[same], order[same + 1]
-        return cls(start[first], end[first], across[first], across[second], first // 3, second // 3)
+MENDING_ROUNDS = 12
 
 
 class Surface:
@@ -51,6 +33,7 @@ class Surface:
         """`scale`: height of the surface over √u; a small one gives a shallow surface."""
         self._height, self._sizing, self._scale = height, sizing, scale
         self.rim = planar.rim
+        self._round = 0
         self.rim_count = int(planar.rim.max()) + 1
         self.xy = planar.points * [1.0, -1.0]
         self.faces = planar.faces
@@ -70,6 +53,10 @@ class Surface:
     def points(self) -> np.ndarray:
         """(V, 3)"""
         return np.concatenate([self.xy, self.z[:, None]], 1)
+
+    def bend_radii(self) -> np.ndarray:
+        """(V,) radius of the circle that touches the surface here and crosses the plane z = 0 at a right angle."""
+        return np.hypot(0.5 * self._scale**2 * np.linalg.norm(self._height.potential(self.xy)[1], axis=1), self.z)
 
     def edges(self) -> Edges:
         return Edges.of(self.faces, len(self.xy))
@@ -103,7 +90,7 @@ class Surface:
             chord = (edges.a < self.rim_count) & (edges.b < self.rim_count)
             if not chord.any():
                 return
-            self._split(edges, _independent(edges, np.where(chord, 1.0, 0.0), len(self.faces)))
+            self._split(edges, independent(edges, np.where(chord, 1.0, 0.0), len(self.faces)))
 
     def refine(self, target: int, report: Callable[[float], None]) -> None:
         """Split the longest edges until there are `target` vertices, flipping and relaxing between the rounds."""
@@ -112,7 +99,7 @@ class Surface:
             report((len(self.xy) - start) / max(target - start, 1))
             edges = self.edges()
             length = self.relative_lengths(edges)
-            chosen = _independent(edges, np.where(length > limit, length, 0.0), len(self.faces))
+            chosen = independent(edges, np.where(length > limit, length, 0.0), len(self.faces))
             if len(chosen) < max(0.02 * (target - len(self.xy)), 1):
                 limit *= 0.93
             room = target - len(self.xy)
@@ -120,12 +107,107 @@ class Surface:
             self.flip(3)
             self.relax(0.5)
 
-    def finish(self, report: Callable[[float], None]) -> None:
+    def finish(self, target: int, report: Callable[[float], None]) -> None:
+        """Even out: remove vertices that are too close, put them where edges are long, relax, and mend the worst angles."""
         for step in range(FINAL_ROUNDS):
-            report(step / FINAL_ROUNDS)
+            report(0.8 * step / FINAL_ROUNDS)
+            if step in (1, 4, 7):
+                self.collapse()
+                self.refine(target, lambda fraction: None)
             self.relax(0.6)
             self.flip(3)
         self.flip(20)
+        for step in range(MENDING_ROUNDS):
+            report(0.8 + 0.2 * step / MENDING_ROUNDS)
+            if not self.mend():
+                break
+            self.flip(4)
+
+    def collapse(self) -> None:
+        """Merge the ends of edges that are much too short, or the shortest side of a needle."""
+        edges = self.edges()
+        points, length = self.points, self.relative_lengths(edges)
+        needle = np.maximum(
+            sharpness(points, edges.a, edges.b, edges.c), sharpness(points, edges.b, edges.a, edges.d)
+        ) > np.cos(np.radians(BAD_ANGLE))
+        short = np.flatnonzero((length < SHORT) | (needle & (length < 0.7)))
+        a, b = edges.a[short], edges.b[short]
+        kept, removed = np.minimum(a, b), np.maximum(a, b)
+        allowed = collapsible(self.faces, kept, removed, self.rim_count)
+        kept, removed, score = kept[allowed], removed[allowed], -length[short[allowed]]
+        first = np.unique(removed, return_index=True)[1]
+        kept, removed, score = kept[first], removed[first], score[first]
+        chosen = spread_out(removed, score, self.faces, len(self.xy), 2)
+        self._merge(kept[chosen], removed[chosen])
+
+    def _merge(self, kept: np.ndarray, removed: np.ndarray) -> None:
+        """Replace vertices by neighbours, except where that would tip a triangle over."""
+        into = np.arange(len(self.xy))
+        for _ in range(2):
+            into[:] = np.arange(len(self.xy))
+            into[removed] = kept
+            faces = into[self.faces]
+            whole = (faces != np.roll(faces, 1, 1)).all(1)
+            tipped = whole & ~upright(self.points, *faces.T)
+            spoiled = np.isin(removed, self.faces[tipped])
+            kept, removed = kept[~spoiled], removed[~spoiled]
+            if not spoiled.any():
+                break
+        else:
+            return
+        stays = into == np.arange(len(self.xy))
+        self.faces = (np.cumsum(stays) - 1)[faces[whole]]
+        self.xy, self.z, self.normals = self.xy[stays], self.z[stays], self.normals[stays]
+
+    def mend(self) -> bool:
+        """Move the vertices of triangles with small angles to where the smallest angle around them is largest.
+
+        Tries a few places around each (optimisation-based smoothing, Freitag and Ollivier-Gooch 1997). False if none are left.
+        """
+        points, count = self.points, len(self.xy)
+        poor = sharpness(points, *self.faces.T)
+        worst = np.zeros(count)
+        np.maximum.at(worst, self.faces.ravel(), np.repeat(poor, 3))
+        worst[: self.rim_count] = 0
+        vertices = np.flatnonzero(worst > np.cos(np.radians(BAD_ANGLE)))
+        if not len(vertices):
+            return False
+        self._round += 1
+        jitter = np.sin(12.9898 * vertices + 78.233 * self._round) * 43758.5453 % 1.0
+        vertices = vertices[spread_out(vertices, jitter, self.faces, count, 1)]
+        face, corner = np.nonzero(np.isin(self.faces, vertices))
+        owner = np.searchsorted(vertices, self.faces[face, corner])
+        b, c = self.faces[face, (corner + 1) % 3], self.faces[face, (corner + 2) % 3]
+        best, place = worst[vertices].copy(), self.xy[vertices].copy()
+        reach = np.sqrt(np.bincount(owner, np.linalg.norm(points[b] - points[c], axis=1) ** 2) / np.bincount(owner))
+        for xy in self._around(vertices, reach):
+            z, _ = self._lift(xy)
+            trial = np.concatenate([xy, z[:, None]], 1)
+            every = np.concatenate([points, trial])
+            own = count + owner
+            bad = np.where(upright(every, own, b, c), sharpness(every, own, b, c), 2.0)
+            now = np.zeros(len(vertices))
+            np.maximum.at(now, owner, bad)
+            better = (now < best - 1e-6) & (z > 0)
+            best[better], place[better] = now[better], xy[better]
+        self.xy = self.xy.copy()
+        self.xy[vertices] = place
+        z, normals = self._lift(place)
+        self.z[vertices], self.normals[vertices] = z, normals
+        return True
+
+    def _around(self, vertices: np.ndarray, reach: np.ndarray) -> Iterator[np.ndarray]:
+        """(n, 2) plane positions of surface points around `vertices`, in all directions, near and far."""
+        normal = self.normals[vertices]
+        across = np.stack([-normal[:, 1], normal[:, 0], np.zeros(len(normal))], 1)
+        flat = np.linalg.norm(across, axis=1) < 1e-6
+        across[flat] = [1.0, 0.0, 0.0]
+        across /= np.linalg.norm(across, axis=1, keepdims=True)
+        up = np.cross(normal, across)
+        for far in (0.08, 0.2, 0.4):
+            for angle in np.arange(8) * (np.pi / 4) + far:
+                step = np.cos(angle) * across + np.sin(angle) * up
+                yield self._projected(self.points[vertices] + far * reach[:, None] * step)
 
     def _split(self, edges: Edges, chosen: np.ndarray) -> None:
         if not len(chosen):
@@ -163,15 +245,15 @@ class Surface:
         for _ in range(rounds):
             edges = self.edges()
             a, b, c, d = edges.a, edges.b, edges.c, edges.d
-            before = np.maximum(_sharpness(points, a, b, c), _sharpness(points, b, a, d))
-            after = np.maximum(_sharpness(points, c, d, b), _sharpness(points, d, c, a))
+            before = np.maximum(sharpness(points, a, b, c), sharpness(points, b, a, d))
+            after = np.maximum(sharpness(points, c, d, b), sharpness(points, d, c, a))
             chord = (c < self.rim_count) & (d < self.rim_count)
             gain = np.where(chord, 0.0, before - after)
             gain[gain < 1e-6] = 0.0
             worth = np.flatnonzero(gain)
-            valid = _upright(points, c[worth], d[worth], b[worth]) & _upright(points, d[worth], c[worth], a[worth])
+            valid = upright(points, c[worth], d[worth], b[worth]) & upright(points, d[worth], c[worth], a[worth])
             gain[worth[~valid]] = 0.0
-            chosen = _independent(edges, gain, len(self.faces))
+            chosen = independent(edges, gain, len(self.faces))
             if not len(chosen):
                 return
             self.faces = self.faces.copy()
@@ -210,7 +292,7 @@ class Surface:
         for _ in range(8):
             keep = ~moved[:, None]
             points = np.concatenate([np.where(keep, self.xy, xy), np.where(moved, z, self.z)[:, None]], 1)
-            bad = ~_upright(points, *self.faces.T)
+            bad = ~upright(points, *self.faces.T)
             if not bad.any():
                 self.xy, self.z = points[:, :2], points[:, 2]
                 self.normals = np.where(keep, self.normals, normals)
@@ -228,30 +310,3 @@ def _outline_normals(xy: np.ndarray, rim: np.ndarray, count: int) -> np.ndarray:
         normals[rim[:, end], 0] += along[:, 1]
         normals[rim[:, end], 1] -= along[:, 0]
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-
-
-def _independent(edges: Edges, score: np.ndarray, faces: int) -> np.ndarray:
-    """Indices of edges whose positive score is the highest in both their triangles, so that no two share a triangle."""
-    order = np.argsort(score, kind="stable")
-    rank = np.empty(len(score), np.int64)
-    rank[order] = np.arange(1, len(score) + 1)
-    rank[score <= 0] = 0
-    best = np.zeros(faces, np.int64)
-    np.maximum.at(best, edges.left, rank)
-    np.maximum.at(best, edges.right, rank)
-    return np.flatnonzero((rank > 0) & (rank == best[edges.left]) & (rank == best[edges.right]))
-
-
-def _sharpness(points: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Cosine of the smallest angle of triangles in space: 0.5 is even, 1 is degenerate."""
-    p, q, r = points[a], points[b], points[c]
-    x, y, z = (np.einsum("ij,ij->i", e, e) for e in (q - r, r - p, p - q))
-    small = np.minimum(np.minimum(x, y), z)
-    product = np.maximum(x * y * z / np.maximum(small, 1e-30), 1e-30)
-    return (x + y + z - 2 * small) / (2 * np.sqrt(product))
-
-
-def _upright(points: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """True for triangles that face up, steep at most as `STEEPEST` says."""
-    normal = np.cross(points[b] - points[a], points[c] - points[a])
-    return normal[:, 2] > STEEPEST * np.linalg.norm(normal, axis=1)

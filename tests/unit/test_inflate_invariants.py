@@ -1,0 +1,206 @@
+"""What every inflated object is, whatever its silhouette: closed, manifold, outward, even, as many triangles as asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from omagen.engines.inflate.engine import InflateEngine
+from omagen.engines.inflate.inflation import inflate
+from omagen.foreground import Cutout
+from omagen.shapes import Mesh
+
+DEFAULTS = {p.id: p.default for p in InflateEngine().describe().parameters}
+
+
+class Listener:
+    """A `RunProgress` that remembers."""
+
+    def __init__(self) -> None:
+        self.fractions: list[float] = []
+        self.warnings: list[str] = []
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        self.fractions.append(fraction)
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def make(alpha: np.ndarray, **parameters: object) -> tuple[Mesh, Listener]:
+    y, x = np.mgrid[: alpha.shape[0], : alpha.shape[1]]
+    rgb = np.stack([x % 256, y % 256, (x + y) % 256], 2).astype(np.uint8)
+    listener = Listener()
+    cutout = Cutout(rgb, alpha.astype(np.float32), mixed=False)
+    return inflate(cutout, DEFAULTS | {"faces": 3000} | parameters, listener, "test"), listener
+
+
+def disc(size: int = 160, radius: float = 60, centre: tuple[float, float] | None = None) -> np.ndarray:
+    y, x = np.mgrid[:size, :size]
+    cx, cy = centre or (size / 2, size / 2)
+    return np.clip(radius - np.hypot(x - cx, y - cy) + 0.5, 0, 1)
+
+
+def angles(mesh: Mesh) -> np.ndarray:
+    """Smallest angle of each triangle in degrees."""
+    corners = mesh.vertices[mesh.faces].astype(float)
+    smallest = np.full(len(corners), 180.0)
+    for k in range(3):
+        u, v = corners[:, (k + 1) % 3] - corners[:, k], corners[:, (k + 2) % 3] - corners[:, k]
+        cosine = np.sum(u * v, 1) / (np.linalg.norm(u, axis=1) * np.linalg.norm(v, axis=1))
+        np.minimum(smallest, np.degrees(np.arccos(np.clip(cosine, -1, 1))), out=smallest)
+    return smallest
+
+
+def volume(mesh: Mesh) -> float:
+    a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(float) for k in range(3))
+    return float(np.einsum("ij,ij->", a, np.cross(b, c))) / 6
+
+
+def check(mesh: Mesh) -> None:
+    assert np.isfinite(mesh.vertices).all()
+    assert (np.bincount(mesh.faces.ravel(), minlength=len(mesh.vertices)) > 0).all(), "unused vertices"
+    directed = np.concatenate([mesh.faces[:, [k, (k + 1) % 3]] for k in range(3)]).astype(np.int64)
+    forward = directed[:, 0] * len(mesh.vertices) + directed[:, 1]
+    backward = directed[:, 1] * len(mesh.vertices) + directed[:, 0]
+    assert len(np.unique(forward)) == len(forward), "an edge is used twice in one direction"
+    assert np.array_equal(np.sort(forward), np.sort(backward)), "an edge lacks its other side"
+    assert volume(mesh) > 0
+    np.testing.assert_allclose(np.ptp(mesh.vertices, axis=0).max(), 1.0, rtol=1e-5)
+    assert mesh.normals is not None
+    np.testing.assert_allclose(np.linalg.norm(mesh.normals, axis=2), 1.0, atol=1e-5)
+    check_charts(mesh)
+
+
+def check_charts(mesh: Mesh) -> None:
+    """Two charts inside the unit square, a gutter apart, no triangle turned over: straight projections cannot overlap then."""
+    assert mesh.uv is not None
+    assert mesh.uv.min() >= 0 and mesh.uv.max() <= 1
+    a, b, c = (mesh.uv[:, k].astype(float) for k in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    assert (area > 0).mean() > 0.999, "only rounding to float32 may flatten a triangle"
+    assert area.min() > -1e-7
+    texture = mesh.materials[0].base_color_texture
+    assert texture is not None
+    front, back = (mesh.uv[part].reshape(-1, 2) for part in np.split(np.arange(len(mesh.faces)), [front_count(mesh)]))
+    apart = (back.min(0) - front.max(0)) * texture.pixels.shape[1::-1], (front.min(0) - back.max(0)) * texture.pixels.shape[1::-1]
+    assert max(gap.max() for gap in apart) >= 8
+
+
+def front_count(mesh: Mesh) -> int:
+    """How many faces the front has; they come first. A flat back is where all corners are at the bottom."""
+    bottom = (mesh.vertices[mesh.faces, 2] < mesh.vertices[:, 2].min() + 1e-6).all(1)
+    return int(np.argmax(bottom)) if bottom.any() else len(mesh.faces) // 2
+
+
+@st.composite
+def silhouettes(draw: st.DrawFn) -> np.ndarray:
+    """Discs and bars, added and cut out: parts, holes, necks, tips."""
+    size = draw(st.integers(48, 200))
+    alpha = disc(size, size * draw(st.floats(0.12, 0.4)))
+    y, x = np.mgrid[:size, :size]
+    for _ in range(draw(st.integers(0, 5))):
+        cx, cy = draw(st.floats(0, size)), draw(st.floats(0, size))
+        turn, length = draw(st.floats(0, np.pi)), draw(st.floats(0, 0.4)) * size
+        along = np.clip((x - cx) * np.cos(turn) + (y - cy) * np.sin(turn), -length, length)
+        distance = np.hypot(x - cx - along * np.cos(turn), y - cy - along * np.sin(turn))
+        bar = np.clip(draw(st.floats(0.6, 0.15 * size)) - distance + 0.5, 0, 1)
+        alpha = np.minimum(alpha, 1 - bar) if draw(st.booleans()) and draw(st.booleans()) else np.maximum(alpha, bar)
+    return alpha if (alpha > 0.9).sum() > 60 else disc(size, size / 4)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate])
+@given(silhouettes(), st.sampled_from(["round", "flat"]), st.floats(0, 1), st.integers(1500, 6000))
+def test_any_silhouette_becomes_a_closed_even_object(alpha: np.ndarray, back: str, relief: float, faces: int) -> None:
+    mesh, listener = make(alpha, back=back, relief=relief, faces=faces)
+    check(mesh)
+    assert listener.warnings or abs(len(mesh.faces) - faces) <= 0.02 * faces
+    assert np.percentile(angles(mesh), 2) > 15
+
+
+@pytest.mark.parametrize("faces", [500, 5000, 40000])
+def test_the_number_of_triangles_is_as_asked_for(faces: int) -> None:
+    mesh, listener = make(disc(), faces=faces)
+    assert abs(len(mesh.faces) - faces) <= 0.02 * faces
+    assert not listener.warnings
+    assert angles(mesh).min() > 15
+
+
+def test_the_same_picture_gives_the_same_mesh() -> None:
+    first, second = make(disc())[0], make(disc())[0]
+    assert np.array_equal(first.vertices, second.vertices)
+    assert np.array_equal(first.faces, second.faces)
+
+
+def test_a_hole_and_a_second_part_are_kept() -> None:
+    alpha = np.maximum(np.minimum(disc(200, 60), 1 - disc(200, 25)), disc(200, 12, (185, 185)))
+    mesh, _ = make(alpha)
+    check(mesh)
+    edges = len(mesh.faces) * 3 // 2
+    assert len(mesh.vertices) - edges + len(mesh.faces) == 0 + 2, "a torus and a sphere"
+
+
+def test_a_line_of_one_pixel_survives() -> None:
+    alpha = disc(200, 30)
+    alpha[100, 20:180] = 1.0
+    mesh, _ = make(alpha)
+    check(mesh)
+    width = np.ptp(mesh.vertices[:, 0]) / np.ptp(mesh.vertices[:, 1])
+    assert width == pytest.approx(160 / 61, rel=0.05)
+
+
+def test_touching_corners_give_a_manifold() -> None:
+    alpha = np.kron(np.indices((6, 6)).sum(0) % 2, np.ones((16, 16)))
+    check(make(alpha)[0])
+
+
+def test_an_object_at_the_border_is_closed_there() -> None:
+    check(make(np.ones((90, 120)))[0])
+
+
+def test_specks_are_dropped() -> None:
+    alpha = disc(200, 50)
+    alpha[5:7, 5:7] = 1
+    mesh, _ = make(alpha)
+    edges = len(mesh.faces) * 3 // 2
+    assert len(mesh.vertices) - edges + len(mesh.faces) == 2, "one sphere"
+
+
+def test_the_outline_is_followed_within_a_third_of_a_pixel() -> None:
+    mesh, _ = make(disc(400, 150), faces=20000, relief=0.0)
+    rim = np.abs(mesh.vertices[:, 2]) < 1e-7
+    radius = np.linalg.norm(mesh.vertices[rim, :2], axis=1) * 300
+    assert np.abs(radius - 150).max() < 0.34
+
+
+def test_a_flat_back_is_a_plane() -> None:
+    mesh, _ = make(disc(), back="flat")
+    check(mesh)
+    lowest = mesh.vertices[:, 2].min()
+    front = front_count(mesh)
+    assert np.allclose(mesh.vertices[mesh.faces[front:], 2], lowest, atol=1e-6)
+
+
+def test_depth_stays_below_its_limit() -> None:
+    mesh, _ = make(np.ones((200, 200)), depth_limit=0.2, relief=0.0)
+    assert 0.15 < np.ptp(mesh.vertices[:, 2]) < 0.201
+
+
+def test_relief_raises_bright_spots() -> None:
+    alpha = disc(200, 80)
+    rgb = np.full((200, 200, 3), 60, np.uint8)
+    rgb[disc(200, 6) > 0.5] = 255
+    settings_ = DEFAULTS | {"faces": 8000}
+    flat, raised = (
+        inflate(Cutout(rgb, alpha.astype(np.float32), False), settings_ | {"relief": relief}, Listener(), "") for relief in (0, 1)
+    )
+    assert raised.vertices[:, 2].max() - raised.vertices[:, 2].min() > np.ptp(flat.vertices[:, 2]) + 0.005
+    assert raised.materials[0].normal_texture is not None
+
+
+def test_progress_rises_to_the_end() -> None:
+    _, listener = make(disc())
+    assert listener.fractions == sorted(listener.fractions)
+    assert len(listener.fractions) > 20
