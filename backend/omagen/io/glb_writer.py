@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from omagen import __version__
+from omagen.geometry.distinct import distinct_rows
 from omagen.io.gltf_materials import MaterialTable
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Material, Mesh
@@ -134,39 +135,13 @@ def split_corners(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The smallest set of vertices that can carry per-corner attributes.
 
-    `corners` (C,) int32 vertex of each corner, `uv` (C, 2) and `normals` (C, 3) float32. Returns `keep` (N,), one
-    corner per distinct combination, ordered by vertex, and `indices` (C,) uint32: the combination of each corner.
+    `corners` (C,) int32 vertex of each corner, `uv` (C, 2) and `normals` (C, 3) float32. Returns `keep` (N,), the first
+    corner of each distinct combination, and `indices` (C,) uint32: the combination of each corner.
     """
-    columns = [corners.astype(np.uint32)]
-    for attribute in (uv, normals):
-        if attribute is not None:
-            bits = (attribute.astype(np.float32) + np.float32(0)).view(np.uint32)  # + 0 makes -0 and 0 the same bits
-            columns += [bits[:, i] for i in range(bits.shape[1])]
-    keep, indices = _distinct(_hashed(columns))
-    if any((column != column[keep][indices]).any() for column in columns):
-        _, keep, indices = np.unique(np.stack(columns, 1), axis=0, return_index=True, return_inverse=True)
-    return keep, indices.reshape(-1).astype(np.uint32)
-
-
-def _hashed(columns: list[np.ndarray]) -> np.ndarray:
-    """(C,) uint64: the vertex in the upper half, a multiply-xorshift hash of the rest in the lower."""
-    state = np.zeros(len(columns[0]), np.uint64)
-    for column in columns[1:]:
-        state ^= column
-        state *= np.uint64(0x9E3779B97F4A7C15)
-        state ^= state >> np.uint64(29)
-    return (columns[0].astype(np.uint64) << np.uint64(32)) | (state >> np.uint64(32))
-
-
-def _distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    order = np.argsort(keys, kind="stable")
-    is_first = np.empty(len(keys), bool)
-    is_first[0] = True
-    ordered = keys[order]
-    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
-    indices = np.empty(len(keys), np.int64)
-    indices[order] = np.cumsum(is_first) - 1
-    return order[is_first], indices
+    attributes = [a + np.float32(0) for a in (uv, normals) if a is not None]  # + 0: the same bits for -0
+    table = np.hstack([corners[:, None].view(np.uint32), *(a.view(np.uint32) for a in attributes)])
+    keep, indices = distinct_rows(table)
+    return keep, indices.astype(np.uint32)
 
 
 def _top_down(uv: np.ndarray) -> np.ndarray:

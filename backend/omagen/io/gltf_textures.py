@@ -43,7 +43,7 @@ class Textures:
         image = self._document.entry("images", source)
         if source not in self._pixels:
             try:
-                self._pixels[source] = self._decode(image, f"the {role} texture {_name(image)}")
+                self._pixels[source] = self._decode(image, f"the {role} texture{_name(image)}")
             except OmagenError as error:
                 self._pixels[source] = None
                 self._warn(f"A {role} texture is left out: {error.message}")
@@ -78,7 +78,7 @@ class Textures:
 
 def _name(image: dict[str, Any]) -> str:
     name = image.get("name") or str(image.get("uri", ""))
-    return f'"{str(name)[:60]}"' if name and not str(name).startswith("data:") else ""
+    return f' "{str(name)[:60]}"' if name and not str(name).startswith("data:") else ""
 
 
 def _wrap(code: Any) -> Wrap:

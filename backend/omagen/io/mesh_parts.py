@@ -28,7 +28,7 @@ class Part:
     """(V,) int64: which vertices were one before the file was written, counted over the whole object"""
 
     def transformed(self, matrix: np.ndarray) -> Part:
-        """This part moved by `matrix` (4, 4) float64. Mirroring reverses the faces, so that they still face outwards."""
+        """This part moved by `matrix` (4, 4) float64. Mirroring reverses the faces, so they still face outwards."""
         linear = matrix[:3, :3]
         with np.errstate(over="ignore", invalid="ignore"):
             vertices = (self.vertices @ linear.T + matrix[:3, 3]).astype(np.float32)

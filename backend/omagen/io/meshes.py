@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from omagen.geometry.cleaning import keep_faces
 from omagen.geometry.quality import is_degenerate
 from omagen.io.decoding import file_title
 from omagen.io.gltf_reader import read_gltf
@@ -29,8 +30,8 @@ _OBJ_LINE = re.compile(rb"^[ \t]*(v|vt|vn|f|o|g|s|usemtl|mtllib|#)([ \t]|$)", re
 def read_mesh(path: Path) -> tuple[Mesh, tuple[str, ...]]:
     """The mesh in `path` (GLB, glTF, OBJ, PLY or STL) and what was odd about it, in words for the user.
 
-    glTF keeps its frame (+Y up, metres); OBJ, PLY and STL have none and stay as they are. Vertices are shared as in the
-    file. Faces with infinite or undefined corners are dropped. Companion files are read from the file's own folder only.
+    glTF keeps its frame (+Y up, metres); OBJ, PLY and STL have none and stay as they are. Vertices are shared as
+    in the file. Faces with infinite or undefined corners are dropped. Companions are read from its own folder only.
     Raises `OmagenError` (input): not a mesh, damaged, unsupported, too large, or without any surface.
     """
     title = file_title(path, "mesh")
@@ -45,9 +46,8 @@ def read_mesh(path: Path) -> tuple[Mesh, tuple[str, ...]]:
         mesh = _without_undefined(mesh, warn)
         _check_surface(mesh)
     except OmagenError as error:
-        raise OmagenError(
-            error.code, f"{title[0].upper()}{title[1:]} cannot be read. {error.message}", error.remedy
-        ) from error
+        message = f"{title[0].upper()}{title[1:]} cannot be read. {error.message}"
+        raise OmagenError(error.code, message, error.remedy) from error
     except MemoryError as error:
         raise OmagenError(ErrorCode.MEMORY, f"There is not enough memory for {title}.", "Simplify it first.") from error
     stem = "" if title == "the mesh" else path.stem
@@ -80,7 +80,7 @@ def _dispatch(path: Path, warn: Callable[[str], None]) -> Mesh:
 
 def _without_undefined(mesh: Mesh, warn: Callable[[str], None]) -> Mesh:
     """`mesh` without faces whose corners are infinite or undefined; attributes that are become 0."""
-    is_finite = np.isfinite(mesh.vertices).all(1)
+    is_finite = np.all(np.isfinite(mesh.vertices), axis=1)
     attributes = {
         key: np.nan_to_num(array, nan=0, posinf=0, neginf=0)
         for key, array in (("uv", mesh.uv), ("normals", mesh.normals), ("colors", mesh.colors))
@@ -91,26 +91,19 @@ def _without_undefined(mesh: Mesh, warn: Callable[[str], None]) -> Mesh:
         mesh = replace(mesh, **attributes)
     if is_finite.all():
         return mesh
-    kept = is_finite[mesh.faces].all(1)
+    kept = np.all(is_finite[mesh.faces], axis=1)
     if not kept.all():
         warn(f"{int((~kept).sum()):,} faces with undefined coordinates are dropped.")
-    per_face = {
-        key: array[kept]
-        for key, array in (("uv", mesh.uv), ("normals", mesh.normals), ("material_index", mesh.material_index))
-        if array is not None
-    }
-    return replace(
-        mesh, vertices=np.nan_to_num(mesh.vertices, nan=0, posinf=0, neginf=0), faces=mesh.faces[kept], **per_face
-    )
+    return keep_faces(replace(mesh, vertices=np.where(is_finite[:, None], mesh.vertices, 0)), kept)
 
 
 def _check_surface(mesh: Mesh) -> None:
     """Refuse what nobody can use: no faces, faces without area, coordinates out of all proportion."""
-    if len(mesh.faces) and np.abs(mesh.vertices[mesh.faces]).max() > MAX_COORDINATE:
+    if len(mesh.faces) and float(np.abs(mesh.vertices[mesh.faces]).max()) > MAX_COORDINATE:
         raise OmagenError(
             ErrorCode.INPUT,
             f"Its coordinates go beyond {MAX_COORDINATE:.0e} metres.",
             "Scale it down and save it again.",
         )
-    if len(mesh.faces) == 0 or is_degenerate(mesh.vertices, mesh.faces).all():
+    if len(mesh.faces) == 0 or bool(is_degenerate(mesh.vertices, mesh.faces).all()):
         raise OmagenError(ErrorCode.INPUT, "It has no usable surface.", "Choose a file that contains faces.")

@@ -21,7 +21,7 @@ MAPS: Final = {
     "map_ke": ("emissive_texture", "emission"),
     "norm": ("normal_texture", "normal"),
 }
-"""MTL keyword -> field of `Material` and what messages call it. Bump maps are heights, not normals, and are not read."""
+"""MTL keyword -> field of `Material`, name in messages. Bump maps hold heights, not normals, and are not read."""
 
 
 def read_mtl(owner: Path, names: Sequence[str], warn: Callable[[str], None]) -> dict[str, Material]:

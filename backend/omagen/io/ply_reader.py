@@ -7,8 +7,6 @@ import re
 from typing import Any, Final
 
 import numpy as np
-from trimesh.exchange.ply import load_ply
-from trimesh.geometry import triangulate_quads
 
 from omagen.geometry.color import to_linear
 from omagen.io.mesh_parts import Part, check_triangles, unit_normals
@@ -27,6 +25,9 @@ NORMAL_NAMES: Final = (("nx", "ny", "nz"),)
 def read_ply(data: bytes) -> Part:
     """Triangles, vertex colours and UVs of `data`. Raises `OmagenError` (input)."""
     _check_header(data)
+    from trimesh.exchange.ply import load_ply  # slow to import
+    from trimesh.geometry import triangulate_quads
+
     try:
         loaded = load_ply(io.BytesIO(data), fix_texture=False, skip_materials=True)
         vertices = np.asarray(loaded.get("vertices", []), np.float32).reshape(-1, 3)
@@ -58,7 +59,7 @@ def _columns(vertex_data: Any, choices: tuple[tuple[str, ...], ...]) -> np.ndarr
 
 
 def _check_header(data: bytes) -> None:
-    head, end, body = data[: 2**16].partition(b"end_header")
+    head, end, _ = data[: 2**16].partition(b"end_header")
     if not end:
         raise _broken("its header does not end")
     lines = [line.split() for line in head.decode("ascii", "replace").splitlines()]

@@ -14,7 +14,7 @@ RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute
 
 
 def is_binary_stl(data: bytes) -> bool:
-    """True where the stated number of triangles explains the file's length; binary headers may start with `solid` too."""
+    """True where the stated number of triangles explains the length; binary headers may start with `solid` too."""
     return len(data) >= HEADER and len(data) == HEADER + RECORD.itemsize * _count(data)
 
 

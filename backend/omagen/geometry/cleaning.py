@@ -1,0 +1,46 @@
+"""Light repairs that never change the look of a surface: joined vertices, no broken faces, nothing unused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from omagen.geometry.distinct import distinct_rows
+from omagen.geometry.quality import is_degenerate
+from omagen.shapes import Mesh
+
+
+def keep_faces(mesh: Mesh, kept: np.ndarray) -> Mesh:
+    """`mesh` with only the faces that `kept` (F,), a mask or indices, selects; the vertices stay."""
+    uv, normals, material_index = (None if a is None else a[kept] for a in (mesh.uv, mesh.normals, mesh.material_index))
+    return replace(mesh, faces=mesh.faces[kept], uv=uv, normals=normals, material_index=material_index)
+
+
+def weld_vertices(mesh: Mesh) -> Mesh:
+    """`mesh` with all vertices joined that have exactly the same place and colour. What corners carry stays."""
+    table = mesh.vertices if mesh.colors is None else np.hstack([mesh.vertices, mesh.colors])
+    first, inverse = distinct_rows(table)
+    colors = None if mesh.colors is None else mesh.colors[first]
+    return replace(mesh, vertices=mesh.vertices[first], faces=inverse.astype(np.int32)[mesh.faces], colors=colors)
+
+
+def drop_degenerate_faces(mesh: Mesh) -> Mesh:
+    """`mesh` without faces that have no area (see `quality.is_degenerate`)."""
+    return keep_faces(mesh, ~is_degenerate(mesh.vertices, mesh.faces))
+
+
+def drop_duplicate_faces(mesh: Mesh) -> Mesh:
+    """`mesh` with each face once. Faces over the same vertices that look the other way are another side, and stay."""
+    start = np.argmin(mesh.faces, axis=1)[:, None]
+    turned = np.take_along_axis(mesh.faces, (start + np.arange(3)) % 3, axis=1)
+    return keep_faces(mesh, distinct_rows(turned)[0])
+
+
+def drop_unused_vertices(mesh: Mesh) -> Mesh:
+    """`mesh` without vertices that no face uses; the others keep their order."""
+    is_used = np.zeros(len(mesh.vertices), bool)
+    is_used[mesh.faces] = True
+    faces = (np.cumsum(is_used, dtype=np.int32) - np.int32(1))[mesh.faces]
+    colors = None if mesh.colors is None else mesh.colors[is_used]
+    return replace(mesh, vertices=mesh.vertices[is_used], faces=faces, colors=colors)
