@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "backend")]
 import fake_engines  # noqa: E402
+from _sample_picture import sample_picture  # noqa: E402
 from places import import_extension  # noqa: E402
 
 import_extension()
@@ -45,7 +46,7 @@ def main() -> None:
         )
         client = _client(Path(folder))
         try:
-            picture = client.upload(_picture())
+            picture = client.upload(sample_picture())
             inflate = Request("inflate", {"image": picture})
             length = _seconds(client, inflate)
             rows = {f"inflate, at a random moment of its {length:.1f} s": _cancel(client, inflate, length, tries)}
@@ -75,22 +76,6 @@ def _client(data: Path) -> Client:
             sys.exit("the server did not start")
         time.sleep(0.05)
     return Client(ServerState.from_json(json.loads((data / STATE_FILE).read_text())))
-
-
-def _picture() -> bytes:
-    """A picture with a shape of its own: 1024 pixels a side, a disc with a hole and two arms on transparency."""
-    import io
-
-    import numpy as np
-    from PIL import Image
-
-    y, x = np.mgrid[-1:1:1024j, -1:1:1024j]
-    radius = np.hypot(x, y)
-    inside = ((radius < 0.7) & (radius > 0.2)) | ((np.abs(y) < 0.08) & (np.abs(x) < 0.95))
-    rgba = np.stack([128 + 100 * x, 128 + 100 * y, 255 * radius / 1.5, 255 * inside], -1).clip(0, 255).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(rgba).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _seconds(client: Client, request: Request) -> float:
