@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -39,13 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # an old Windows console shows a question mark rather than failing
     args = _parser().parse_args(arguments)
     try:
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()  # here, where a reader that has gone can still be noticed
+        return status
     except KeyboardInterrupt:
         sys.stderr.write("\nCancelled.\n")
         return CANCELLED
     except BrokenPipeError:
-        # Whoever read the output has had enough; the interpreter must not try to flush the rest at exit.
-        sys.stdout = None
+        # Whoever read the output has had enough; the interpreter's last flush must go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OmagenError as error:
         tell(error)

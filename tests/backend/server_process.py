@@ -49,7 +49,7 @@ class RunningServer:
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, timeout: float = 30
     ) -> Answer:
-        """One request on a connection of its own; `body` goes as JSON unless it is bytes, a header that is None stays out."""
+        """One request on a connection of its own; `body` goes as JSON unless it is bytes; None is no header."""
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         sent = {"Authorization": f"Bearer {self.state.token}"} | dict(headers or {})

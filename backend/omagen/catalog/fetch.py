@@ -57,6 +57,7 @@ def _receive_all(model: Model, part: Path, on_progress: OnProgress) -> None:
         try:
             _receive(model, part, on_progress)
         except urllib.error.HTTPError as error:
+            error.close()
             raise _refused(model, error.code) from error
         except (http.client.HTTPException, urllib.error.URLError, TimeoutError, ConnectionError) as error:
             log.warning("the connection to %s failed", model.url, exc_info=True)
