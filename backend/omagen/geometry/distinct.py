@@ -14,14 +14,25 @@ def distinct_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if table.dtype == np.float32:
         table = table + np.float32(0)  # turns -0 into 0
     bits = np.ascontiguousarray(table).view(np.uint32)
-    first, inverse = _grouped(_hashed(bits))
-    if any((column != column[first][inverse]).any() for column in bits.T):
-        _, first, inverse = np.unique(bits, axis=0, return_index=True, return_inverse=True)
-        inverse = inverse.reshape(-1)
-    rank = np.empty(len(first), np.int64)
-    order = np.argsort(first)
-    rank[order] = np.arange(len(first))
-    return first[order], rank[inverse]
+    if len(bits) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    keys = _hashed(bits)
+    order = np.argsort(keys, kind="stable")
+    keys, rows = keys[order], bits[order]
+    is_new = np.ones(len(bits), bool)
+    np.not_equal(keys[1:], keys[:-1], out=is_new[1:])
+    if ((rows[1:] != rows[:-1]).any(axis=1) & ~is_new[1:]).any():
+        order = np.lexsort(bits.T)
+        rows = bits[order]
+        is_new[1:] = (rows[1:] != rows[:-1]).any(axis=1)
+    group = np.cumsum(is_new) - 1
+    first = order[is_new]  # both sorts are stable, so the first of a group is its first occurrence
+    is_first = np.zeros(len(bits), bool)
+    is_first[first] = True
+    rank = np.cumsum(is_first) - 1
+    inverse = np.empty(len(bits), np.int64)
+    inverse[order] = rank[first][group]
+    return np.flatnonzero(is_first), inverse
 
 
 def _hashed(bits: np.ndarray) -> np.ndarray:
@@ -34,14 +45,3 @@ def _hashed(bits: np.ndarray) -> np.ndarray:
         state *= np.uint64(0xC4CEB9FE1A85EC53)
         state ^= state >> np.uint64(33)
     return state
-
-
-def _grouped(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first place of each distinct key, and for each place the group it is in."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    is_first = np.ones(len(keys), bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
-    inverse = np.empty(len(keys), np.int64)
-    inverse[order] = np.cumsum(is_first) - 1
-    return order[is_first], inverse

@@ -131,23 +131,28 @@ class _View:
         """The surface at `weights` (N, 3), barycentric on the screen, of `triangles` (N,)."""
         mesh = self._mesh
         weights = weights * self.nearness[triangles]
-        weights = (weights / weights.sum(1, keepdims=True))[..., None]
+        weights /= weights.sum(1, keepdims=True)
         faces = mesh.faces[triangles]
         corners = self._placed[faces]
         sides = corners[:, 1:] - corners[:, :1]
         flat = unit(np.cross(sides[:, 0], sides[:, 1]))
-        normal = flat if mesh.normals is None else unit((mesh.normals[triangles] * weights).sum(1)) @ self._rotation.T
-        to_camera = np.array([0, 0, DISTANCE], np.float32) - (corners * weights).sum(1)
+        normal = flat if mesh.normals is None else unit(_blend(weights, mesh.normals[triangles])) @ self._rotation.T
+        to_camera = np.array([0, 0, DISTANCE], np.float32) - _blend(weights, corners)
         normal = np.where((flat * to_camera).sum(1, keepdims=True) < 0, -normal, normal)
-        color = None if mesh.colors is None else (mesh.colors[faces] * weights).sum(1)
+        color = None if mesh.colors is None else _blend(weights, mesh.colors[faces])
         if mesh.uv is None or len(triangles) == 0:
             return Points(normal, color=color)
         uv = mesh.uv[triangles]
-        return Points(normal, (uv * weights).sum(1), color, _tangents(sides, uv), self._footprint(triangles, uv))
+        return Points(normal, _blend(weights, uv), color, _tangents(sides, uv), self._footprint(triangles, uv))
 
     def _footprint(self, triangles: np.ndarray, uv: np.ndarray) -> float:
         covered = np.median(np.sqrt(_area(uv) / np.maximum(_area(self.corners[triangles]), 1e-6)))
         return float(covered) if np.isfinite(covered) else 0.0
+
+
+def _blend(weights: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """(N, K) float32: `corners` (N, 3, K) averaged by `weights` (N, 3)."""
+    return np.einsum("nc,nck->nk", weights, corners)
 
 
 def _area(corners: np.ndarray) -> np.ndarray:
