@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +45,31 @@ class Blender:
         environment = {**os.environ, **variables, "BLENDER_USER_RESOURCES": str(profile)}
         if not self.program:
             stand_in = Path(__file__).with_name("bpy_command.py")
-            return subprocess.run(
-                [str(MODULE_PYTHON), str(stand_in), str(extension), *words], env=environment
-            ).returncode
+            return follow([str(MODULE_PYTHON), str(stand_in), str(extension), *words], environment)
         install = ["--command", "extension", "install-file", "-r", "user_default", "-e", str(extension)]
         subprocess.run([self.program, *install], env=environment, check=True, capture_output=True, text=True)
-        return subprocess.run([self.program, "--command", "omagen", *words], env=environment).returncode
+        return follow([self.program, "--command", "omagen", *words], environment)
+
+
+def follow(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run `command` and show its output, of Cycles' many lines about a render only the percentage; returns the status."""
+    environment = {**environment, "PYTHONUNBUFFERED": "1"}
+    shown = 0
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as child:
+        assert child.stdout
+        for line in child.stdout:
+            sample = re.search(r"^Fra:.*Sample (\d+)/(\d+)", line)
+            done = 100 * int(sample[1]) // int(sample[2]) if sample else 0
+            if done >= shown + 20:
+                shown = done
+                line = f"Rendering  ·  {done}%\n"
+            elif line.startswith("Fra:"):
+                continue
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        return child.wait()
 
 
 def obtain() -> Blender:

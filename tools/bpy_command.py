@@ -8,14 +8,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 
 import bpy
 
 
 def main(extension: str, words: list[str]) -> int:
-    bpy.ops.extensions.package_install_files(
-        filepath=extension, repo="user_default", enable_on_install=True, overwrite=True
-    )
+    with redirect_stdout(StringIO()):
+        bpy.ops.extensions.package_install_files(
+            filepath=extension, repo="user_default", enable_on_install=True, overwrite=True
+        )
     command = importlib.import_module("bl_ext.user_default.omagen.addon.command")
     return command.run(words)
 
