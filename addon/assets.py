@@ -10,7 +10,7 @@ from ..backend.omagen.protocol import Job
 
 
 def mark(obj: bpy.types.Object, job: Job, preview: Path | None) -> None:
-    """Mark an object as an asset, with the backend's preview picture, or one that Blender renders where there is none."""
+    """Mark an object as an asset, with `preview` or, where there is none, one that Blender renders."""
     obj.asset_mark()
     result = job.result or {}
     data = obj.asset_data

@@ -43,7 +43,11 @@ def object_delivery(placement: Placement) -> Delivery:
         arrays = read_object(client.download(job.id, OBJECT_FILE))
         return arrays, client.download(job.id, PREVIEW_FILE) if PREVIEW_FILE in job.files else b""
 
-    return Delivery(fetch, lambda job, result: _write_object(job, *result, placement))
+    def apply(job: Job, result: tuple[ObjectArrays, bytes]) -> str:
+        arrays, preview = result
+        return _write_object(job, arrays, preview, placement)
+
+    return Delivery(fetch, apply)
 
 
 def cutout_delivery(key: str, title: str) -> Delivery:

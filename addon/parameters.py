@@ -1,14 +1,14 @@
 """An engine's settings as Blender properties, built from the engine's own description.
 
-Every engine becomes a property group whose properties carry title, tooltip, range and default, so that Blender itself enforces ranges,
-shows tooltips and offers "Reset to Default Value". The groups are rebuilt when the descriptions change; values stay in the scene.
+Every engine becomes a property group whose properties carry title, tooltip, range and default, so that Blender itself
+enforces ranges, shows tooltips and offers "Reset to Default Value". The groups are rebuilt when the descriptions change;
+values stay in the scene.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
@@ -28,11 +28,6 @@ _shown: tuple[EngineInfo, ...] = ()
 _undo = ExitStack()
 
 
-def offered(engines: Iterable[EngineInfo]) -> tuple[EngineInfo, ...]:
-    """The engines that the user chooses from: those that make objects."""
-    return tuple(engine for engine in engines if engine.produces == "mesh")
-
-
 def attribute(id: str) -> str:
     """The property's name for an id of an engine, parameter or input."""
     return "omagen_" + re.sub(r"\W", "_", id)
@@ -42,10 +37,16 @@ def input_attribute(id: str) -> str:
     return attribute("input_" + id)
 
 
+def offered() -> list[EngineInfo]:
+    """The engines that the user chooses from: those that make objects."""
+    return [engine for engine in _shown if engine.produces == "mesh"]
+
+
 def chosen_engine(settings: OmagenSettings) -> EngineInfo | None:
     """The engine chosen in the panel; None until the backend has described any."""
+    engines = offered()
     chosen = getattr(settings, "engine", "")
-    return next((engine for engine in _shown if engine.id == chosen), _shown[0] if _shown else None)
+    return next((engine for engine in engines if engine.id == chosen), engines[0] if engines else None)
 
 
 def group(settings: OmagenSettings, engine: EngineInfo) -> bpy.types.PropertyGroup:
@@ -58,14 +59,6 @@ def values(settings: OmagenSettings, engine: EngineInfo) -> dict[str, Value]:
     return {
         parameter.id: _value(getattr(chosen, attribute(parameter.id)), parameter) for parameter in engine.parameters
     }
-
-
-def set_values(settings: OmagenSettings, engine: EngineInfo, wanted: dict[str, Any]) -> None:
-    """Put values into the panel; those that the engine does not know, or no longer allows, keep their present setting."""
-    chosen = group(settings, engine)
-    for parameter in engine.parameters:
-        if parameter.id in wanted:
-            setattr(chosen, attribute(parameter.id), parameter.check(wanted[parameter.id]))
 
 
 def reset(settings: OmagenSettings, engine: EngineInfo) -> None:
@@ -90,8 +83,8 @@ def show(engines: tuple[EngineInfo, ...]) -> None:
         bpy.utils.register_class(cls)
         _undo.callback(bpy.utils.unregister_class, cls)
         _own(attribute(engine.id), PointerProperty(type=cls))
-    if engines:
-        items = [_item(engine.id, engine.title, engine.problem or engine.description) for engine in engines]
+    items = [_item(engine.id, engine.title, engine.problem or engine.description) for engine in offered()]
+    if items:
         _own(
             "engine", EnumProperty(name="Engine", description="What makes the object", items=items, default=items[0][0])
         )
@@ -104,7 +97,7 @@ def install(stack: ExitStack) -> None:
 
 def _follow(now: Runtime) -> None:
     if now.engines:
-        show(offered(now.engines.values()))
+        show(tuple(now.engines.values()))
 
 
 def _own(name: str, definition: object) -> None:

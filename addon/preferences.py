@@ -16,7 +16,7 @@ from . import runtime
 from .client.backend import Backend
 from .panels import model_list, wrapped_text
 
-PACKAGE = __package__.rpartition(".")[0]
+PACKAGE = __name__.removesuffix(".addon.preferences")
 """The extension's top package, `bl_ext.<repository>.omagen`: Blender's key for its preferences and its user folder."""
 
 EXTENSION_FOLDER = Path(__file__).resolve().parent.parent

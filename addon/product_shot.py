@@ -1,4 +1,4 @@
-"""A picture of an object as a catalogue would show it: a lit backdrop, a three-quarter view, soft shadows. Cycles on the CPU."""
+"""A picture of an object as a catalogue would show it: a lit backdrop, a three-quarter view, soft shadows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BACKDROP_COLOR: Final = (0.82, 0.83, 0.85, 1.0)
 
 
 def compose(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
-    """Add camera, lights and backdrop around an object and make the camera the scene's own. The object stays where it is."""
+    """Add camera, lights and backdrop around an object, which stays where it is; the camera becomes the scene's."""
     low, high = _bounds(obj)
     centre, radius = (low + high) / 2, max((high - low).length / 2, 1e-4)
     _add_camera(scene, obj, centre, radius)
@@ -120,7 +120,7 @@ def _add_backdrop(scene: bpy.types.Scene, floor: Vector, radius: float) -> None:
 def _add_light(
     scene: bpy.types.Scene, name: str, centre: Vector, direction: Vector, radius: float, energy: float, size: float
 ) -> None:
-    """An area light whose power grows with the object, so that every object is lit alike. `energy`: watts at radius 1 m."""
+    """An area light whose power grows with the object, so that all are lit alike. `energy`: watts at radius 1 m."""
     data = bpy.data.lights.new(name, "AREA")
     data.energy = energy * radius**2 * 10
     data.shape, data.size = "DISK", size * radius

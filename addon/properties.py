@@ -1,4 +1,4 @@
-"""What the panel remembers: settings in the scene (saved with the file), the shown job list in the window manager (not saved)."""
+"""What the panel remembers: settings in the scene, which are saved, and the job list's rows, which are not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _set_size(self: OmagenSettings, value: float) -> None:
 
 
 class OmagenSettings(bpy.types.PropertyGroup):
-    """`Scene.omagen`. The engine's own settings are added by `parameters` once the backend has described its engines."""
+    """`Scene.omagen`. The engines' own settings are added by `parameters` once the backend has described them."""
 
     source: EnumProperty(
         name="Picture",

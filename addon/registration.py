@@ -1,4 +1,4 @@
-"""What Blender is told about, in order, so that it can be taken back in reverse order, also after a half-failed registration."""
+"""What Blender is told about, in order, and taken back in reverse order, also after a half-failed registration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the add-on knows of the backend while it is enabled. Used on the main thread only; the session's thread does the talking."""
+"""What the add-on knows of the backend while it is enabled.
+
+Used on the main thread only; the session's thread does the talking.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,7 @@ class Runtime:
         self.call(ask, done, self.fail)
 
     def submit(self, title: str, send: Callable[[Client], Job], delivery: Delivery) -> Task:
-        """Start a task: `send` uploads and submits on the network thread, `delivery` follows once the job has succeeded."""
+        """Start a task: `send` uploads and submits on the network thread, `delivery` follows when it has succeeded."""
         task = Task(title, delivery)
         self.tasks = [*self.tasks[-KEPT_TASKS:], task]
 
@@ -147,7 +150,7 @@ class Runtime:
             raise outcome[0]
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        """Pump until `condition` holds: for background mode, where no timer fires, and for operators that must block."""
+        """Pump until `condition` holds: for background mode, where no timer fires, and operators that must block."""
         while not condition():
             self.pump()
             time.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""From what the user chose to a request: everything is copied out of Blender at once, encoding and sending happen off the main thread."""
+"""From what the user chose to a request: copied out of Blender at once, encoded and sent off the main thread."""
 
 from __future__ import annotations
 

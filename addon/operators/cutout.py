@@ -13,6 +13,8 @@ from ..task import Task
 from .task_operator import TaskOperator, require_engines
 
 ENGINE = "cutout"
+KEEP_BACKGROUND = "keep_background"
+"""The engine's parameter without which there would be nothing to paint back."""
 
 
 class OMAGEN_OT_cutout(TaskOperator, bpy.types.Operator):
@@ -44,6 +46,8 @@ class OMAGEN_OT_cutout(TaskOperator, bpy.types.Operator):
             require_engines()
         engine = now.engines.get(ENGINE)
         chosen = parameters.values(settings, engine) if engine else {}
+        if KEEP_BACKGROUND in chosen:
+            chosen[KEEP_BACKGROUND] = True
         sent = Submission(
             ENGINE,
             title,

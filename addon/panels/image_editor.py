@@ -1,4 +1,4 @@
-"""The tab "Omagen" in the image editor's sidebar: the editor's image is the picture, and a cut-out is corrected here."""
+"""The tab "Omagen" in the image editor's sidebar: its image is the picture; a cut-out is corrected here."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def draw_ended(layout: bpy.types.UILayout, context: bpy.types.Context, task: Tas
         layout.label(text=f"{task.title} was cancelled", icon="X", translate=False)
     else:
         draw_error(layout, context, task.error, title=task.title)
-    for warning in task.job.warnings if task.job else ():
+    for warning in task.job.warnings if task.job and task.error is None else ():
         wrapped_text.draw(layout, context, warning, icon="INFO")
 
 

@@ -35,10 +35,12 @@ def draw_cutout(layout: bpy.types.UILayout, settings: OmagenSettings) -> None:
     row.operator("omagen.cutout", text="Cut Out Again" if settings.mask else "Cut Out", icon="IMAGE_ALPHA")
     if settings.mask:
         row.operator("omagen.paint_cutout", text="Correct", icon="BRUSH_DATA").stroke = "ERASE"
-    row = layout.row(align=True)
-    row.active = settings.mask is not None
-    row.prop(settings, "use_mask", text="Mask")
-    row.prop(settings, "mask", text="")
+    row = _split(layout).row(align=True, heading="Mask")
+    if settings.mask:
+        row.prop(settings, "use_mask", text="")
+    choice = row.row(align=True)
+    choice.active = settings.use_mask
+    choice.prop(settings, "mask", text="")
 
 
 def draw_engine(

@@ -85,7 +85,7 @@ class OMAGEN_PT_object(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        made = delivery.stored_provenance(context.object)
+        made = delivery.stored_provenance(context.object) or {}
         request = made["request"]
         layout.label(text=f"{request['engine']}, seed {request['seed']}", icon="OUTLINER_OB_MESH", translate=False)
         for text in delivery.summary(made):

@@ -18,13 +18,15 @@ def _draw(self: bpy.types.Header, context: bpy.types.Context) -> None:
         return
     row = self.layout.row(align=True)
     row.label(text=f"Omagen: {task.title}", translate=False)
-    row.progress(text=progress.line(task), factor=task.fraction, type="BAR")
+    bar = row.row(align=True)
+    bar.ui_units_x = 13
+    bar.progress(text=progress.line(task), factor=task.fraction, type="BAR")
     row.operator("omagen.cancel", text="", icon="CANCEL")
 
 
 def _redraw() -> None:
     editors.redraw()
-    # Status bars belong to no screen, so they cannot be tagged; but they redraw when the view layer's name is announced.
+    # Status bars belong to no screen and cannot be tagged, but they listen for the view layer's name.
     bpy.msgbus.publish_rna(key=(bpy.types.ViewLayer, "name"))
 
 

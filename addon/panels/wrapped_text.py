@@ -6,11 +6,11 @@ import re
 from functools import lru_cache
 from typing import Final
 
-import blf
+import blf  # pyright: ignore[reportMissingImports]
 import bpy
 
 FONT: Final = 0
-MARGIN: Final = 56
+MARGIN: Final = 72
 """Pixels at scale 1 that a box, its icon and the panel's borders take from the region's width."""
 
 
@@ -19,17 +19,18 @@ def draw(
 ) -> None:
     """Draw `text` in as many lines as the region's width asks for."""
     scale = context.preferences.system.ui_scale
+    points = context.preferences.ui_styles[0].widget.points
     width = (context.region.width if context.region else 300) - MARGIN * scale - (20 * scale if icon != "NONE" else 0)
     column = layout.column(align=True)
     column.scale_y = 0.8
     column.alert = alert
-    for index, line in enumerate(lines(text, max(int(width), 60), int(11 * scale + 0.5))):
+    for index, line in enumerate(lines(text, max(int(width), 60), round(points * scale))):
         column.label(text=line, icon=icon if index == 0 else "BLANK1" if icon != "NONE" else "NONE", translate=False)
 
 
 @lru_cache(maxsize=256)
 def lines(text: str, width: int, size: int) -> tuple[str, ...]:
-    """`text` broken into lines of at most `width` pixels in the interface's font; long paths break at their separators."""
+    """`text` in lines of at most `width` pixels in the interface's font; long paths break at their separators."""
     blf.size(FONT, size)
     done: list[str] = []
     for paragraph in text.splitlines():

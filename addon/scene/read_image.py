@@ -45,7 +45,7 @@ def sendable(source: Sendable) -> Path | bytes:
 
 
 def picture_file(path: str) -> Path:
-    """A path as the user gave it, `//` meaning beside the .blend file. Raises `OmagenError` (input) if there is no such file."""
+    """The file of a path in Blender's notation, `//` being the .blend's folder. Raises `OmagenError` (input)."""
     file = Path(bpy.path.abspath(path)).expanduser()
     if not path or not file.is_file():
         raise OmagenError(ErrorCode.INPUT, f"There is no file {str(file)!r}.", "Choose another file.")
@@ -65,7 +65,7 @@ def read_picture(image: bpy.types.Image) -> Sendable:
 
 
 def read_mask(image: bpy.types.Image) -> Pixels:
-    """What an image marks: its transparency, or its brightness where it is opaque everywhere. uint8 (H, W), white = object."""
+    """uint8 (H, W), white = object: an image's transparency, or its brightness where it is opaque everywhere."""
     pixels = _read_pixels(image)
     alpha = pixels[..., 3]
     mask = alpha if alpha.min() < 1.0 else pixels[..., :3].mean(axis=-1)
@@ -73,7 +73,7 @@ def read_mask(image: bpy.types.Image) -> Pixels:
 
 
 def base_colour_image(obj: bpy.types.Object | None) -> bpy.types.Image | None:
-    """The image that colours an object's active material, found backwards through mixes, reroutes and groups; else None."""
+    """The image behind an object's active material's base colour, through mixes, reroutes and groups; else None."""
     material = obj.active_material if obj else None
     tree = material.node_tree if material else None
     shaders = [node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"] if tree else []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omagen.engines.base import RunProgress
-from omagen.protocol import EngineInfo, InputKind, InputSpec, Request
+from omagen.protocol import EngineInfo, InputKind, InputSpec, Parameter, ParameterKind, Request
 
 if TYPE_CHECKING:
     from omagen.shapes import Picture
@@ -24,6 +24,15 @@ class CutoutEngine:
             inputs=(
                 InputSpec("image", InputKind.IMAGE, "A picture", "A photograph or drawing of one object."),
                 InputSpec("mask", InputKind.MASK, "A mask", "White where the object is.", required=False),
+            ),
+            parameters=(
+                Parameter(
+                    "keep_background",
+                    ParameterKind.BOOL,
+                    "Keep background",
+                    False,
+                    "Keeps the background's colours under the transparency, so that parts can be painted back.",
+                ),
             ),
             produces="picture",
             memory_mb=900,
@@ -49,5 +58,7 @@ class CutoutEngine:
         mask = read_mask(files["mask"]) if "mask" in files else None
         cutout = cut_out(picture, mask, progress)
         color = foreground_color(cutout.rgb, cutout.alpha, cutout.mixed)
+        if request.parameters["keep_background"]:
+            color = np.where(cutout.alpha[..., None] < 0.02, cutout.rgb, color)
         opacity = np.round(cutout.alpha * 255).astype(np.uint8)
         return Picture(np.dstack([color, opacity]), has_alpha=True)
