@@ -52,7 +52,7 @@ class Blender:
 
 
 def follow(command: list[str], environment: Mapping[str, str]) -> int:
-    """Run `command` and show its output, of Cycles' many lines about a render only the percentage; returns the status."""
+    """Run `command` and show its output, of Cycles' many lines only the percentage; returns the status."""
     environment = {**environment, "PYTHONUNBUFFERED": "1"}
     shown = 0
     with subprocess.Popen(
