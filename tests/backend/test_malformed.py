@@ -27,7 +27,13 @@ MERELY_ODD = {
     *("animated.webp", "animated.gif", "png_named.jpg", "glb_corrupt_texture.glb"),
 }
 """Files that must give a result."""
-EITHER = {"glb_length_lies_2gb.glb", "glb_nan_inf_vertices.glb", "glb_node_chain_20000.glb", "glb_huge_coordinates.glb"}
+EITHER = {
+    "glb_length_lies_2gb.glb",
+    "obj_mtl_traversal.obj",
+    "glb_nan_inf_vertices.glb",
+    "glb_node_chain_20000.glb",
+    "glb_huge_coordinates.glb",
+}
 SECONDS = 5.0
 """Of the worker's processor time, so that a busy machine fails no test."""
 MEGABYTES = 500
