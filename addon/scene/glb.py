@@ -16,6 +16,7 @@ import numpy as np
 
 from ...backend.omagen.protocol import ErrorCode, OmagenError
 from .surface import Surface, read_surfaces
+from .topology import edges_of, faulty_triangles
 
 FLOAT, UNSIGNED_INT = 5126, 5125
 WIDTHS: Final = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
@@ -32,6 +33,10 @@ class ObjectArrays:
     """(V, 3) float32, metres"""
     corner_vertex: np.ndarray
     """(3F,) int32"""
+    edges: np.ndarray
+    """(E, 2) int32"""
+    corner_edge: np.ndarray
+    """(3F,) int32, the edge from each corner to the next"""
     uv: np.ndarray | None = None
     """(3F, 2) float32 per corner, origin bottom-left"""
     vertex_normals: np.ndarray | None = None
@@ -44,6 +49,8 @@ class ObjectArrays:
     """(F,) int32; None = all 0"""
     materials: tuple[Surface, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    left_out: int = 0
+    """Triangles of the file that no mesh can hold: collapsed, or repeated over the same vertices."""
 
     @property
     def triangles(self) -> int:
@@ -64,7 +71,10 @@ class Primitive:
 
 
 def read_object(data: bytes) -> ObjectArrays:
-    """The object in the GLB file `data`. Raises `OmagenError` (geometry) for everything that Omagen did not write."""
+    """The object in the GLB file `data`, valid in Blender's sense, so that `Mesh.validate` would find nothing to mend.
+
+    Raises `OmagenError` (geometry) for everything that Omagen did not write and for a file without a valid triangle.
+    """
     try:
         return _read_object(data)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, struct.error) as error:
@@ -85,19 +95,42 @@ def _read_object(data: bytes) -> ObjectArrays:
     _require(vertex_count <= sum(len(p.weld) for p in primitives), "its welded indices have gaps")
     positions = _welded(primitives, "position", vertex_count)
     assert positions is not None
+    corner_vertex = _joined([np.take(p.weld.view("<i4"), p.indices) for p in primitives])
+    faulty = faulty_triangles(corner_vertex)
+    keep = _Kept(faulty)
+    corner_vertex = keep.corners(corner_vertex)
+    _require(len(corner_vertex) > 0, "all its triangles are collapsed")
+    edges, corner_edge = edges_of(corner_vertex, vertex_count)
     vertex_normals, corner_normals = _normals(primitives, vertex_count)
     return ObjectArrays(
         name=str(mesh.get("name", "object")),
         positions=_z_up(positions),
-        corner_vertex=_joined([np.take(p.weld.view("<i4"), p.indices) for p in primitives]),
-        uv=_corner_uv(primitives),
+        corner_vertex=corner_vertex,
+        edges=edges,
+        corner_edge=corner_edge,
+        uv=keep.corners(_corner_uv(primitives)),
         vertex_normals=vertex_normals,
-        corner_normals=corner_normals,
+        corner_normals=keep.corners(corner_normals),
         colors=_welded(primitives, "color", vertex_count),
-        material_index=_material_index(primitives),
+        material_index=keep.triangles(_material_index(primitives)),
         materials=read_surfaces(document, reader.bytes_of),
         provenance=dict(document["asset"].get("extras", {}).get("omagen", {})),
+        left_out=0 if faulty is None else int(faulty.sum()),
     )
+
+
+class _Kept:
+    """Leaves the faulty triangles out of arrays; without any it passes the arrays through."""
+
+    def __init__(self, faulty: np.ndarray | None) -> None:
+        self._triangles = None if faulty is None else ~faulty
+        self._corners = None if faulty is None else np.repeat(~faulty, 3)
+
+    def triangles(self, array: Any) -> Any:
+        return array if array is None or self._triangles is None else array[self._triangles]
+
+    def corners(self, array: Any) -> Any:
+        return array if array is None or self._corners is None else array[self._corners]
 
 
 def _chunks(data: bytes) -> tuple[dict[str, Any], memoryview]:

@@ -10,7 +10,6 @@ from typing import Any, Final
 import bpy
 import numpy as np
 
-from ...backend.omagen.protocol import ErrorCode, OmagenError
 from .glb import ObjectArrays
 from .materials import COLOR_LAYER, UV_LAYER, MaterialWriter
 
@@ -18,6 +17,9 @@ PROVENANCE: Final = "omagen"
 """Custom property that says, as JSON, how the object was made."""
 FREE_NORMALS: Final = bpy.app.version >= (4, 5, 0)
 """From 4.5 on Blender takes normals as a plain attribute; before, it must encode them, which takes a second or two."""
+
+SAME_DIRECTION: Final = 0.99996
+"""Cosine of half a degree."""
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ def write_object(
     Its longest side becomes `size` metres (default: as it is); the mesh is scaled, the object's own scale stays 1.
     In object mode it ends up selected and active; in any other mode the user's selection and mode are left alone.
     `provenance` (plain JSON, default: what the file says) is kept in the custom property `omagen`.
-    Raises `OmagenError` (geometry) if no valid triangle is left; whatever fails leaves nothing behind.
+    Whatever fails leaves nothing behind.
     """
     made: list[bpy.types.ID] = []
     try:
@@ -45,6 +47,8 @@ def write_object(
         for surface in arrays.materials:
             mesh.materials.append(writer.write(surface))
         _fill(mesh, arrays, _scale(arrays.positions, size))
+        if arrays.left_out:
+            log.warning("%s: %d collapsed or repeated triangles were left out", name, arrays.left_out)
         obj = bpy.data.objects.new(name, mesh)
         made.append(obj)
         obj[PROVENANCE] = json.dumps(dict(arrays.provenance if provenance is None else provenance), ensure_ascii=False)
@@ -62,14 +66,18 @@ def _scale(positions: np.ndarray, size: float | None) -> float:
 
 
 def _fill(mesh: bpy.types.Mesh, arrays: ObjectArrays, scale: float) -> None:
-    """All data go in before `validate`, so that what it removes is removed from every layer alike."""
+    """Hand the arrays over, edges included: `read_object` has made sure that nothing is left for `validate` to mend."""
     triangles = arrays.triangles
     mesh.vertices.add(len(arrays.positions))
+    mesh.edges.add(len(arrays.edges))
     mesh.loops.add(3 * triangles)
     mesh.polygons.add(triangles)
     positions = arrays.positions if scale == 1.0 else arrays.positions * np.float32(scale)
+    # Through attributes, which copy whole arrays; the properties of the same name convert element by element.
     mesh.attributes["position"].data.foreach_set("vector", positions.reshape(-1))
+    mesh.attributes[".edge_verts"].data.foreach_set("value", arrays.edges.reshape(-1))
     mesh.attributes[".corner_vert"].data.foreach_set("value", arrays.corner_vertex)
+    mesh.attributes[".corner_edge"].data.foreach_set("value", arrays.corner_edge)
     mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * triangles, 3, dtype=np.int32))
     if arrays.uv is not None:
         mesh.uv_layers.new(name=UV_LAYER).uv.foreach_set("vector", arrays.uv.reshape(-1))
@@ -78,44 +86,29 @@ def _fill(mesh: bpy.types.Mesh, arrays: ObjectArrays, scale: float) -> None:
     if arrays.colors is not None:
         layer = mesh.color_attributes.new(COLOR_LAYER, "FLOAT_COLOR", "POINT")
         layer.data.foreach_set("color", arrays.colors.reshape(-1))
-    if FREE_NORMALS:
-        _set_normal_attribute(mesh, arrays)
-    _validate(mesh, triangles)
-    if not FREE_NORMALS:
-        _encode_normals(mesh, arrays, triangles)
-    if arrays.vertex_normals is None and arrays.corner_normals is None:
-        mesh.shade_flat()  # what glTF prescribes for a mesh without normals
     mesh.update()
+    _set_normals(mesh, arrays)
 
 
-def _set_normal_attribute(mesh: bpy.types.Mesh, arrays: ObjectArrays) -> None:
-    for normals, domain in ((arrays.vertex_normals, "POINT"), (arrays.corner_normals, "CORNER")):
-        if normals is not None:
-            attribute = mesh.attributes.new("custom_normal", "FLOAT_VECTOR", domain)
-            attribute.data.foreach_set("vector", normals.reshape(-1))
+def _set_normals(mesh: bpy.types.Mesh, arrays: ObjectArrays) -> None:
+    domain = "CORNER" if arrays.vertex_normals is None else "POINT"
+    normals = arrays.corner_normals if arrays.vertex_normals is None else arrays.vertex_normals
+    if normals is None:
+        mesh.shade_flat()  # what glTF prescribes for a mesh without normals
+    elif FREE_NORMALS:
+        mesh.attributes.new("custom_normal", "FLOAT_VECTOR", domain).data.foreach_set("vector", normals.reshape(-1))
+    elif domain == "POINT":
+        if not _are_own_normals(mesh, normals):
+            mesh.normals_split_custom_set_from_vertices(normals)
+    else:
+        mesh.normals_split_custom_set(normals)
 
 
-def _encode_normals(mesh: bpy.types.Mesh, arrays: ObjectArrays, triangles: int) -> None:
-    if arrays.vertex_normals is not None:
-        mesh.normals_split_custom_set_from_vertices(arrays.vertex_normals)
-    elif arrays.corner_normals is not None and len(mesh.polygons) == triangles:
-        mesh.normals_split_custom_set(arrays.corner_normals)
-
-
-def _validate(mesh: bpy.types.Mesh, triangles: int) -> None:
-    """Let Blender make the edges and remove what would crash it: indices out of range, faces that collapse or repeat.
-
-    Without edges `validate` builds them itself, the same ones in half the time of `update(calc_edges=True)` followed by
-    it, and always says that it changed something; so what it removed is counted.
-    """
-    mesh.validate()
-    removed = triangles - len(mesh.polygons)
-    if removed == triangles:
-        raise OmagenError(
-            ErrorCode.GEOMETRY, "The result holds no valid triangle.", "Run the job again with other settings."
-        )
-    if removed:
-        log.warning("%s: %d collapsed or repeated triangles were left out", mesh.name, removed)
+def _are_own_normals(mesh: bpy.types.Mesh, normals: np.ndarray) -> bool:
+    """True where smooth shading alone gives these normals as far as an eye can tell."""
+    own = np.empty_like(normals)
+    mesh.vertex_normals.foreach_get("vector", own.reshape(-1))
+    return bool(np.einsum("ij,ij->i", own, normals).min() > SAME_DIRECTION)
 
 
 def _link(context: bpy.types.Context, obj: bpy.types.Object) -> None:

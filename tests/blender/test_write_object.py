@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from places import ROOT
 from omagen.io.glb_writer import write_glb
 from omagen.shapes import Material, Mesh, Texture
+from places import ROOT
 
 CHECKS_FILE = Path(__file__).with_name("write_object_checks.py")
 CHECKS = re.findall(r"^def (check_\w+)", CHECKS_FILE.read_text(), re.MULTILINE)
@@ -102,6 +102,11 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     write_glb(full_mesh(), folder / "full.glb", {"engine": "test", "seed": 7})
     write_glb(Mesh(vertices, faces, normals=vertices[faces], materials=(plain,)), folder / "smooth.glb", {})
     write_glb(Mesh(vertices, faces), folder / "bare.glb", {})
+    faulty = np.concatenate([faces, [[5, 5, 9], faces[3, [1, 0, 2]], faces[8, [1, 2, 0]]]]).astype(np.int32)
+    write_glb(Mesh(vertices, faulty), folder / "faulty.glb", {})
+    # Triangles at random over few vertices: repeated ones, edges with many triangles, everything that is not a surface.
+    tangle = np.random.default_rng(0).integers(0, 24, (4000, 3)).astype(np.int32)
+    write_glb(Mesh(vertices, tangle), folder / "random.glb", {})
     environment = {**os.environ, "BLENDER_USER_RESOURCES": str(folder)}
     command = [*commands()[request.param], str(folder)]
     child = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)

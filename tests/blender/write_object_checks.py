@@ -4,7 +4,7 @@ Usage: FOLDER, which holds the files that `test_write_object.py` wrote; `checks.
 """
 
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
-# pyright: reportArgumentType=false, reportIndexIssue=false
+# pyright: reportArgumentType=false, reportIndexIssue=false, reportCallIssue=false
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ def _extension() -> None:
 _extension()
 from omagen_extension.addon.scene.glb import read_object  # noqa: E402
 from omagen_extension.addon.scene.write_object import write_object  # noqa: E402
-from omagen_extension.backend.omagen.protocol import OmagenError  # noqa: E402
 
 
 def arrays_of(name):
@@ -86,7 +85,8 @@ def check_smooth_normals_arrive():
     assert arrays.vertex_normals is not None
     mesh = write("smooth").data
     found = values(mesh.corner_normals, "vector", 3)
-    np.testing.assert_allclose(found, arrays.vertex_normals[arrays.corner_vertex], atol=1e-3)
+    # Before 4.5 normals that smooth shading gives anyway, to half a degree, are not stored.
+    np.testing.assert_allclose(found, arrays.vertex_normals[arrays.corner_vertex], atol=1e-2)
 
 
 def check_sharp_normals_arrive():
@@ -102,13 +102,18 @@ def check_without_normals_faces_are_flat():
 
 
 def check_edges_are_those_that_blender_calculates():
-    mesh = write("smooth").data
-    edges = values(mesh.edges, "vertices", 2, np.int32)
-    loop_edges = values(mesh.loops, "edge_index", 1, np.int32)
-    copy = mesh.copy()
-    copy.update(calc_edges=True)
-    np.testing.assert_array_equal(values(copy.edges, "vertices", 2, np.int32), edges)
-    np.testing.assert_array_equal(values(copy.loops, "edge_index", 1, np.int32), loop_edges)
+    for name in ("smooth", "random"):
+        mesh = write(name).data
+        copy = mesh.copy()
+        copy.update(calc_edges=True)
+        assert len(copy.edges) == len(mesh.edges)
+        for one in (mesh, copy):
+            pairs = np.sort(values(one.edges, "vertices", 2, np.int32), axis=1)
+            by_corner = pairs[values(one.loops, "edge_index", 1, np.int32)]
+            corners = values(one.loops, "vertex_index", 1, np.int32).reshape(-1, 3)
+            expected = np.sort(np.stack([corners, corners[:, (1, 2, 0)]], -1), axis=-1).reshape(-1, 2)
+            np.testing.assert_array_equal(by_corner, expected)
+            assert len(np.unique(pairs, axis=0)) == len(pairs)
 
 
 def check_size_location_selection_and_provenance():
@@ -217,26 +222,27 @@ def check_the_exporter_reads_the_material_back():
     assert found["glass"]["alphaMode"] == "BLEND"
 
 
+def check_every_mesh_is_valid_in_blenders_eyes():
+    for name in ("full", "smooth", "bare", "faulty", "random"):
+        mesh = write(name).data
+        assert mesh.validate(verbose=True) is False, name
+
+
 def check_collapsed_and_repeated_triangles_are_left_out():
-    arrays = arrays_of("smooth")
-    corners = arrays.corner_vertex.copy()
-    corners[3:6] = corners[0:3]
-    corners[7] = corners[6]
-    mesh = write_object(bpy.context, replace(arrays, corner_vertex=corners), "odd").data
-    assert len(mesh.polygons) == arrays.triangles - 2
-    assert mesh.validate() is False
+    arrays = arrays_of("faulty")
+    assert arrays.left_out == 3
+    assert len(write("faulty").data.polygons) == len(arrays_of("smooth").corner_vertex) // 3
 
 
 def check_nothing_is_left_when_it_fails():
-    arrays = arrays_of("full")
-    broken = replace(arrays, corner_vertex=np.zeros_like(arrays.corner_vertex))
+    broken = replace(arrays_of("full"), colors=np.zeros(5, np.float32))
     before = data_counts()
     try:
         write_object(bpy.context, broken, "broken")
-    except OmagenError as error:
-        assert error.code == "geometry"
+    except (RuntimeError, TypeError, ValueError):
+        pass
     else:
-        raise AssertionError("an object without a valid triangle was accepted")
+        raise AssertionError("colours for fewer vertices were accepted")
     assert data_counts() == before
 
 
