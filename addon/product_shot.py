@@ -26,9 +26,9 @@ def compose(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
     _add_camera(scene, obj, centre, radius)
     floor = Vector((centre.x, centre.y, low.z))
     _add_backdrop(scene, floor, radius)
-    _add_light(scene, "Key", centre, Vector((-1.1, -1.0, 1.5)), radius, energy=95.0, size=2.2)
-    _add_light(scene, "Fill", centre, Vector((1.6, -0.9, 0.5)), radius, energy=22.0, size=3.0)
-    _add_light(scene, "Rim", centre, Vector((0.9, 1.5, 1.3)), radius, energy=70.0, size=1.4)
+    _add_light(scene, "Key", centre, Vector((-1.1, -1.0, 1.5)), radius, energy=26.0, size=2.2)
+    _add_light(scene, "Fill", centre, Vector((1.6, -0.9, 0.5)), radius, energy=6.0, size=3.0)
+    _add_light(scene, "Rim", centre, Vector((0.9, 1.5, 1.3)), radius, energy=19.0, size=1.4)
     _light_world(scene)
 
 
@@ -45,8 +45,8 @@ def render(scene: bpy.types.Scene, path: Path, resolution: int, samples: int) ->
     scene.render.resolution_percentage = 100
     scene.render.image_settings.file_format = "PNG"
     scene.render.filepath = str(path)
-    scene.view_settings.view_transform = "AgX"
-    scene.view_settings.look = "AgX - Medium High Contrast"
+    scene.view_settings.view_transform = "Standard"  # shows the picture's own colours; AgX fades bright ones
+    scene.view_settings.look = "None"
     _try_denoising(lambda: bpy.ops.render.render(write_still=True, scene=scene.name), scene)
 
 
@@ -136,5 +136,5 @@ def _light_world(scene: bpy.types.Scene) -> None:
         world.use_nodes = True
     background = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
     background.inputs["Color"].default_value = (0.75, 0.84, 1.0, 1.0)
-    background.inputs["Strength"].default_value = 0.35
+    background.inputs["Strength"].default_value = 0.25
     scene.world = world
