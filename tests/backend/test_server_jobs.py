@@ -217,6 +217,25 @@ def test_models_are_listed_with_licence_and_state(server: RunningServer) -> None
     assert server.ask("DELETE", "/v1/models/u2net").status == 204
 
 
+def test_a_download_without_a_network_fails_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens there
+    with running_server(tmp_path) as server:
+        begun = server.ask("POST", "/v1/models/u2netp/download")
+        assert (begun.status, begun.json["id"]) == (202, "u2netp")
+        end = time.monotonic() + 20
+        while (model := _model(server, "u2netp"))["state"] == "downloading":
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert (model["state"], model["installed"]) == ("failed", False)
+        assert model["error"]["code"] == "environment"
+        assert model["error"]["remedy"]
+
+
+def _model(server: RunningServer, id: str) -> dict[str, Any]:
+    return next(model for model in server.ask("GET", "/v1/models").json["models"] if model["id"] == id)
+
+
 def test_results_are_private_to_the_data_folder(server: RunningServer, done: dict[str, Any], tmp_path: Path) -> None:
     with running_server(tmp_path / "other") as other:
         assert other.ask("GET", f"/v1/jobs/{done['id']}").status == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from omagen import __version__
 from omagen.catalog import Downloads
+from omagen.devices import devices
+from omagen.engines import describe_engines
 from omagen.jobs.queue import Queue
 from omagen.jobs.store import Store
 from omagen.server import engines, health, jobs, models, uploads
@@ -47,6 +50,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services.hub.open(services.queue.subscribe)
+        threading.Thread(target=_look_around, name="look around", daemon=True).start()
         await run_in_threadpool(services.queue.start)
         try:
             yield
@@ -70,3 +74,9 @@ def create_app(
     add_error_replies(app)
     app.add_middleware(AccessGuard, token=address.token, host=address.host, port=address.port, on_parent=on_parent)
     return app
+
+
+def _look_around() -> None:
+    """Fill the caches of what takes a moment to find out, so that nobody waits for it and the start does not either."""
+    devices()
+    describe_engines()

@@ -26,7 +26,8 @@ def health(services: Injected) -> Response:
             "protocol": PROTOCOL_VERSION,
             "pid": os.getpid(),
             "data": str(services.data),
-            "devices": [asdict(device) for device in devices()],
+            # Only those that jobs can be sent to: the queue has a worker for each.
+            "devices": [asdict(device) for device in devices() if device.id in services.queue.devices],
             "worker": services.queue.worker_state,
             "waiting": services.queue.waiting,
         }

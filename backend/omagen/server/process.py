@@ -145,9 +145,18 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    # The protocol is named because asyncio switches Nagle's algorithm off only where it is: otherwise every answer,
+    # being sent as head and body, waits 40 ms for a delayed acknowledgement.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        if os.name == "posix":  # on Windows the option would let two programs share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen()
+        return listener
     except OSError as error:
+        listener.close()
         taken = error.errno == errno.EADDRINUSE
         reason = "another program uses it" if taken else error.strerror or str(error)
         raise OmagenError(
