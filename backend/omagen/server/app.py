@@ -47,18 +47,6 @@ def create_app(
     store = Store(data)
     services = Services(data, store, Queue(store), Downloads(data), EventHub(), stop)
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        services.hub.open(services.queue.subscribe)
-        threading.Thread(target=_look_around, name="look around", daemon=True).start()
-        await run_in_threadpool(services.queue.start)
-        try:
-            yield
-        finally:
-            services.downloads.close()
-            await run_in_threadpool(services.queue.stop)
-            await run_in_threadpool(store.close)
-
     app = FastAPI(
         title="Omagen",
         version=__version__,
@@ -66,7 +54,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=_lifespan,
     )
     app.state.services = services
     for module in (health, engines, uploads, jobs, models):
@@ -74,6 +62,20 @@ def create_app(
     add_error_replies(app)
     app.add_middleware(AccessGuard, token=address.token, host=address.host, port=address.port, on_parent=on_parent)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    services.hub.open(services.queue.subscribe)
+    threading.Thread(target=_look_around, name="look around", daemon=True).start()
+    await run_in_threadpool(services.queue.start)
+    try:
+        yield
+    finally:
+        services.downloads.close()
+        await run_in_threadpool(services.queue.stop)
+        await run_in_threadpool(services.store.close)
 
 
 def _look_around() -> None:
