@@ -85,7 +85,10 @@ def check_charts(mesh: Mesh) -> None:
     texture = mesh.materials[0].base_color_texture
     assert texture is not None
     front, back = (mesh.uv[part].reshape(-1, 2) for part in np.split(np.arange(len(mesh.faces)), [front_count(mesh)]))
-    apart = (back.min(0) - front.max(0)) * texture.pixels.shape[1::-1], (front.min(0) - back.max(0)) * texture.pixels.shape[1::-1]
+    apart = (
+        (back.min(0) - front.max(0)) * texture.pixels.shape[1::-1],
+        (front.min(0) - back.max(0)) * texture.pixels.shape[1::-1],
+    )
     assert max(gap.max() for gap in apart) >= 8
 
 
@@ -111,7 +114,9 @@ def silhouettes(draw: st.DrawFn) -> np.ndarray:
     return alpha if (alpha > 0.9).sum() > 60 else disc(size, size / 4)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate]
+)
 @given(silhouettes(), st.sampled_from(["round", "flat"]), st.floats(0, 1), st.integers(1500, 6000))
 def test_any_silhouette_becomes_a_closed_even_object(alpha: np.ndarray, back: str, relief: float, faces: int) -> None:
     mesh, listener = make(alpha, back=back, relief=relief, faces=faces)
@@ -194,7 +199,8 @@ def test_relief_raises_bright_spots() -> None:
     rgb[disc(200, 6) > 0.5] = 255
     settings_ = DEFAULTS | {"faces": 8000}
     flat, raised = (
-        inflate(Cutout(rgb, alpha.astype(np.float32), False), settings_ | {"relief": relief}, Listener(), "") for relief in (0, 1)
+        inflate(Cutout(rgb, alpha.astype(np.float32), False), settings_ | {"relief": relief}, Listener(), "")
+        for relief in (0, 1)
     )
     assert raised.vertices[:, 2].max() - raised.vertices[:, 2].min() > np.ptp(flat.vertices[:, 2]) + 0.005
     assert raised.materials[0].normal_texture is not None

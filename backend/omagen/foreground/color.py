@@ -33,7 +33,7 @@ def foreground_color(rgb: np.ndarray, alpha: np.ndarray, mixed: bool) -> np.ndar
     colour, or the solution of I = a F + (1 - a) B with the background B continued inwards.
     """
     opaque = cv2.erode(alpha, np.ones((3, 3), np.uint8)) > 0.97
-    lonely = (alpha > 0.35) & (cv2.dilate(opaque.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0)
+    lonely = (alpha > 0.35) & (cv2.dilate(opaque.astype(np.uint8), np.ones((11, 11), np.uint8)) == 0)
     result = fill(rgb, np.where(opaque, np.float32(1), np.where(lonely, alpha**2, np.float32(0))))
     result[opaque] = rgb[opaque]
     edge = np.nonzero(~opaque & (alpha > 0.5))

@@ -49,7 +49,8 @@ def cut_out(picture: Picture, mask: np.ndarray | None, progress: RunProgress) ->
     if mask is not None:
         cutout = Cutout(rgb, _fitted(mask, rgb, progress), mixed=True)
     elif picture.has_alpha and _meaningful(picture.rgba[..., 3]):
-        cutout = Cutout(rgb, picture.rgba[..., 3].astype(np.float32) / np.float32(255), mixed=False)
+        opacity = picture.rgba[..., 3]
+        cutout = Cutout(rgb, opacity.astype(np.float32) / np.float32(opacity.max()), mixed=False)
     else:
         find = installed_network()
         if find is None:
@@ -68,8 +69,7 @@ def cut_out(picture: Picture, mask: np.ndarray | None, progress: RunProgress) ->
 
 def _meaningful(alpha: np.ndarray) -> bool:
     """Whether an opacity channel cuts an object out, rather than being noise or rounded corners."""
-    hidden = float(np.mean(alpha < 128))
-    return 0.005 < hidden < 1.0
+    return float(np.mean(alpha < 0.5 * alpha.max())) > 0.005
 
 
 def _fitted(mask: np.ndarray, rgb: np.ndarray, progress: RunProgress) -> np.ndarray:

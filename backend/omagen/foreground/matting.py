@@ -22,7 +22,7 @@ def soften(rgb: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     guide = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     solid = (cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR) > 0.5).astype(np.uint8)
-    radius = max(2, round(BAND * max(size)))
+    radius = max(3, round(BAND * max(size)))
     slope, offset = _guided(guide, solid.astype(np.float32), radius)
     signed = cv2.distanceTransform(solid, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5)
     sure = np.clip(0.5 + signed / (2 * radius), 0, 1)

@@ -96,7 +96,7 @@ def _calm_rim(rgb: np.ndarray, covered: np.ndarray) -> np.ndarray:
     There the surface turns away and few texels span a long way, so detail would be drawn out into streaks.
     """
     unit = max(rgb.shape[:2]) / 1024
-    depth = cv2.distanceTransform((covered > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    depth = cv2.distanceTransform(np.pad((covered > 0.5).astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     result = rgb.astype(np.float32)
     weighted = result * covered[..., None]
     for sigma, reach in ((1.5, 5.0), (3.0, 3.0), (6.0, 1.8)):

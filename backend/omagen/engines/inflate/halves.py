@@ -32,18 +32,17 @@ def halves(
     for _ in range(ATTEMPTS):
         sizing = _sizing(thickness, wanted, width)
         planar = triangulate(loops, thickness.depth, sizing, SPREAD)
-        progress("Inflating", 0.2)
-        height = Height(planar, limit)
-        progress("Inflating", 0.3)
-        front = Surface(planar, height, sizing, settings["thickness"])
-        back = Surface(planar, height, sizing, FLAT) if flat else None
-        share = front.area() / (front.area() + back.area()) if back else 0.5
-        surfaces = [(front, share * total)] + ([(back, (1 - share) * total)] if back else [])
-        for surface, _ in surfaces:
-            surface.split_chords()
-        if all(len(surface.faces) <= count for surface, count in surfaces):
+        if planar.fewest_faces <= 0.45 * total:
             break
         wanted, width = 0.75 * wanted, 1.2 * width
+        progress("Triangulating", 0.1)
+    progress("Inflating", 0.2)
+    height = Height(planar, limit)
+    progress("Inflating", 0.25)
+    front = Surface(planar, height, sizing, settings["thickness"])
+    back = Surface(planar, height, sizing, FLAT) if flat else None
+    share = front.area() / (front.area() + back.area()) if back else 0.5
+    surfaces = [(front, share * total)] + ([(back, (1 - share) * total)] if back else [])
     for number, (surface, count) in enumerate(surfaces):
         step = 0.3 / len(surfaces)
         start = 0.3 + number * step
@@ -53,6 +52,7 @@ def halves(
 
 def _shape(surface: Surface, faces: float, report: Callable[[float], None]) -> None:
     """Give `surface` its triangles."""
+    surface.split_chords()
     target = _vertices(surface, faces)
     surface.refine(target, lambda fraction: report(0.4 * fraction))
     surface.finish(target, lambda fraction: report(0.4 + 0.6 * fraction))

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import coo_matrix, csc_matrix
 from scipy.sparse.linalg import splu
 
+from omagen.engines.inflate.locator import Locator
 from omagen.engines.inflate.planar import Planar
 
 
@@ -20,42 +21,29 @@ class Height:
 
     def __init__(self, planar: Planar, limit: float) -> None:
         """`limit`: the height at which large areas level off."""
-        self._find = planar.delaunay.find_simplex
-        self._transform = planar.delaunay.transform
-        corners = planar.delaunay.simplices[planar.simplex].astype(np.int64)
-        nodes, count, fixed = _quadratic_nodes(corners, planar)
-        matrix, load = _assemble(planar.delaunay.points[corners], nodes, count, 2.0 / limit**2)
+        self._locator = Locator(planar)
+        nodes, count, fixed = _quadratic_nodes(planar)
+        matrix, load = _assemble(self._locator.slopes, self._locator.areas, nodes, count, 2.0 / limit**2)
         free = np.flatnonzero(~fixed)
         solution = np.zeros(count)
         if len(free):
             inner = csc_matrix(matrix[free][:, free])
             solution[free] = splu(inner, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(load[free])
-        self._values = np.zeros((len(planar.delaunay.simplices), 6))
-        self._values[planar.simplex] = solution[nodes]
-        self._inside = np.zeros(len(planar.delaunay.simplices) + 1, bool)
-        self._inside[planar.simplex] = True
+        self._values = solution[nodes]
 
     def potential(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """u, (n,), and its gradient, (n, 2), at (n, 2) points. Outside the silhouette both are 0."""
-        simplex = self._find(points)
-        inside = self._inside[simplex]
-        simplex = np.where(inside, simplex, 0)
-        inverse = self._transform[simplex]
-        first = np.einsum("nij,nj->ni", inverse[:, :2], points - inverse[:, 2])
-        bary = np.concatenate([first, 1 - first.sum(1, keepdims=True)], 1)
-        slope = np.concatenate([inverse[:, :2], -inverse[:, :2].sum(1, keepdims=True)], 1)
-        values = np.where(inside[:, None], self._values[simplex], 0.0)
-        corner, middle = values[:, :3], values[:, 3:]
-        u = np.sum(corner * bary * (2 * bary - 1) + middle * 4 * bary * np.roll(bary, -1, 1), 1)
-        by_bary = corner * (4 * bary - 1) + 4 * (
-            middle * np.roll(bary, -1, 1) + np.roll(middle, 1, 1) * np.roll(bary, 1, 1)
-        )
-        return np.maximum(u, 0.0), np.einsum("ni,nij->nj", by_bary, slope)
+        """u, (n,), at least 0, and its gradient, (n, 2), at (n, 2) points; outside the silhouette the nearest triangle's."""
+        face, bary = self._locator.locate(points)
+        corner, middle = self._values[face, :3], self._values[face, 3:]
+        following, before = np.roll(bary, -1, 1), np.roll(bary, 1, 1)
+        u = np.sum(corner * bary * (2 * bary - 1) + middle * 4 * bary * following, 1)
+        by_bary = corner * (4 * bary - 1) + 4 * (middle * following + np.roll(middle, 1, 1) * before)
+        return np.maximum(u, 0.0), np.einsum("ni,nij->nj", by_bary, self._locator.slopes[face])
 
 
-def _quadratic_nodes(corners: np.ndarray, planar: Planar) -> tuple[np.ndarray, int, np.ndarray]:
+def _quadratic_nodes(planar: Planar) -> tuple[np.ndarray, int, np.ndarray]:
     """(F, 6) node numbers (corners, then the middles of edges 01, 12, 20), how many nodes, and (count,) bool: on the outline."""
-    size = len(planar.points)
+    corners, size = planar.faces, len(planar.points)
     ends = np.sort(np.stack([corners, np.roll(corners, -1, axis=1)], 2).reshape(-1, 2), 1)
     edges, index = np.unique(ends[:, 0] * size + ends[:, 1], return_inverse=True)
     nodes = np.concatenate([corners, size + index.reshape(-1, 3)], 1)
@@ -66,24 +54,21 @@ def _quadratic_nodes(corners: np.ndarray, planar: Planar) -> tuple[np.ndarray, i
     return nodes, len(fixed), fixed
 
 
-def _assemble(points: np.ndarray, nodes: np.ndarray, count: int, screening: float) -> tuple[csc_matrix, np.ndarray]:
-    """Stiffness plus `screening` times mass, and the load of the source 2, for (F, 3, 2) triangles."""
-    edge1, edge2 = points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]
-    double = edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0]
-    opposite = np.roll(points, -2, axis=1) - np.roll(points, -1, axis=1)
-    slope = np.stack([-opposite[..., 1], opposite[..., 0]], 2) / double[:, None, None]
-    weight = np.abs(double) / 2
-    local = np.zeros((len(points), 6, 6))
-    load = np.zeros((len(points), 6))
+def _assemble(
+    slopes: np.ndarray, areas: np.ndarray, nodes: np.ndarray, count: int, screening: float
+) -> tuple[csc_matrix, np.ndarray]:
+    """Stiffness plus `screening` times mass, and the load of the source 2, for F triangles of given barycentric slopes."""
+    local = np.zeros((len(areas), 6, 6))
+    load = np.zeros((len(areas), 6))
     for bary, share in _quadrature():
         shape, by_bary = _shape_functions(bary)
-        gradient = np.einsum("ai,nij->naj", by_bary, slope)
+        gradient = np.einsum("ai,nij->naj", by_bary, slopes)
         local += (
             share
-            * weight[:, None, None]
+            * areas[:, None, None]
             * (np.einsum("naj,nbj->nab", gradient, gradient) + screening * np.outer(shape, shape))
         )
-        load += 2.0 * share * weight[:, None] * shape
+        load += 2.0 * share * areas[:, None] * shape
     rows, columns = np.repeat(nodes, 6, axis=1).ravel(), np.tile(nodes, 6).ravel()
     matrix = coo_matrix((local.ravel(), (rows, columns)), shape=(count, count)).tocsc()
     return matrix, np.bincount(nodes.ravel(), load.ravel(), count)

@@ -17,6 +17,8 @@ SMALLEST_PART = 12.0
 """Parts and holes of fewer pixels are specks. So is a part below `SPECK_FRACTION` of the largest one."""
 SPECK_FRACTION = 4e-4
 MOST_PARTS = 200
+GRADIENT = 0.25
+"""How much opacity may differ between neighbours without counting as a thin line."""
 
 
 def level_set(alpha: np.ndarray) -> np.ndarray:
@@ -28,7 +30,10 @@ def level_set(alpha: np.ndarray) -> np.ndarray:
     soft = np.count_nonzero((alpha > 0.1) & (alpha < 0.9))
     edge = np.count_nonzero(cv2.morphologyEx((alpha > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3))))
     sigma = 0.65 if soft > 0.25 * edge else 1.0
-    thin = alpha - cv2.morphologyEx(alpha, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    square = np.ones((2, 2), np.uint8)
+    opened = cv2.dilate(cv2.erode(alpha, square, anchor=(0, 0)), square, anchor=(1, 1))
+    thin = alpha - opened
+    thin = np.maximum(thin - GRADIENT, 0) / (1 - GRADIENT)
     level = cv2.GaussianBlur(alpha + (0.9 if sigma < 1 else 1.3) * thin, (0, 0), sigma) - 0.5
     return _without_specks(level)
 

@@ -25,10 +25,16 @@ class Planar:
     """(B, 2) int64 outline edges; the inside is at the left in a frame whose y points up"""
     faces: np.ndarray
     """(F, 3) int64, counter-clockwise in a frame whose y points up"""
-    delaunay: Delaunay
-    """The whole triangulation, of the convex hull"""
-    simplex: np.ndarray
-    """(F,) int64: the simplex of `delaunay` that each face is"""
+    neighbors: np.ndarray
+    """(F, 3) int64: the face across the edge opposite to each corner, -1 beyond the outline"""
+
+    @property
+    def fewest_faces(self) -> int:
+        """How many faces there will be once every inner edge that joins two vertices of the outline has been split."""
+        last = int(self.rim.max())
+        ends = np.sort(self.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1)
+        chords = (ends <= last).all(1).sum() - len(self.rim)
+        return len(self.faces) + int(chords)
 
 
 def triangulate(loops: list[np.ndarray], depth: np.ndarray, sizing: Sizing, spread: float) -> Planar:
@@ -44,11 +50,11 @@ def triangulate(loops: list[np.ndarray], depth: np.ndarray, sizing: Sizing, spre
         delaunay = Delaunay(every * [1.0, -1.0])
         missing = ~_present(rim, delaunay.simplices, len(every))
         if not missing.any():
-            faces, simplex = _inside(delaunay, rim, len(every))
+            faces, neighbors = _inside(delaunay, rim, len(every))
             used = np.zeros(len(every), bool)
             used[faces] = True
             if used.all():
-                return Planar(every, rim, faces, delaunay, simplex)
+                return Planar(every, rim, faces, neighbors)
             if not used[: len(points)].all():
                 break
             inner = inner[used[len(points) :]]
@@ -111,14 +117,15 @@ def _halve(points: np.ndarray, rim: np.ndarray, which: np.ndarray) -> tuple[np.n
 
 
 def _inside(delaunay: Delaunay, rim: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(F, 3) counter-clockwise triangles inside the outline, and the simplex that each is.
+    """(F, 3) counter-clockwise triangles inside the outline, and the faces next to each.
 
     Triangles connected without crossing the outline are on the same side of it; which side, the outline's direction tells.
     """
     simplices = delaunay.simplices.astype(np.int64)
     a, b, c = (delaunay.points[simplices[:, i]] for i in range(3))
     clockwise = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    simplices[clockwise] = simplices[clockwise][:, [0, 2, 1]]
+    neighbors = delaunay.neighbors.astype(np.int64)
+    simplices[clockwise], neighbors[clockwise] = simplices[clockwise][:, [0, 2, 1]], neighbors[clockwise][:, [0, 2, 1]]
     start, end = simplices.ravel(), np.roll(simplices, -1, axis=1).ravel()
     owner = np.repeat(np.arange(len(simplices)), 3)
     forward = rim[:, 0] * count + rim[:, 1]
@@ -132,5 +139,7 @@ def _inside(delaunay: Delaunay, rim: np.ndarray, count: int) -> tuple[np.ndarray
     graph = coo_matrix((np.ones(len(first), np.int8), (first, second)), shape=(len(simplices),) * 2)
     number, region = connected_components(graph, directed=False)
     vote = np.bincount(region[owner[along]], minlength=number) - np.bincount(region[owner[against]], minlength=number)
-    chosen = np.flatnonzero(vote[region] > 0)
-    return simplices[chosen], chosen
+    chosen = vote[region] > 0
+    number_of = np.where(chosen, np.cumsum(chosen) - 1, -1)
+    across = neighbors[chosen]
+    return simplices[chosen], np.where(across >= 0, number_of[across], -1)

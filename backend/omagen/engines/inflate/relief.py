@@ -36,7 +36,8 @@ def from_shading(rgb: np.ndarray, alpha: np.ndarray, edge_length: float, strengt
     middle = _smooth(light, solid, max(1.2 * edge_length, 1.0))
     broad = _smooth(light, solid, max(BROADEST * size, 2.0 * edge_length))
     height = strength * STRENGTH * size
-    fade = np.clip(cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / (0.03 * size), 0, 1)
+    depth = cv2.distanceTransform(np.pad((alpha > 0.5).astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    fade = np.clip(depth / (0.03 * size), 0, 1)
     bumps = height * fade * (fine - middle)
     slope = np.stack(
         [cv2.Sobel(bumps, cv2.CV_32F, 1, 0, scale=1 / 8), -cv2.Sobel(bumps, cv2.CV_32F, 0, 1, scale=1 / 8)], 2

@@ -292,7 +292,7 @@ class Surface:
         for _ in range(8):
             keep = ~moved[:, None]
             points = np.concatenate([np.where(keep, self.xy, xy), np.where(moved, z, self.z)[:, None]], 1)
-            bad = ~upright(points, *self.faces.T)
+            bad = moved[self.faces].any(1) & ~upright(points, *self.faces.T)
             if not bad.any():
                 self.xy, self.z = points[:, :2], points[:, 2]
                 self.normals = np.where(keep, self.normals, normals)
