@@ -10,7 +10,8 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -111,27 +112,34 @@ def _open(source: Path | bytes, title: str) -> Image.Image:
 def _decode(image: Image.Image, title: str, photo: bool, max_side: int) -> Decoded:
     size = image.size
     notes: list[str] = []
-    try:
+    with _clear_errors(title):
         if getattr(image, "is_animated", False) and image.format != "MPO":
             notes.append(f"{_sentence(title)} is animated; its first frame is used.")
         image.draft(None, (max_side, max_side))  # lets the JPEG decoder scale by 2, 4 or 8 for free; others ignore it
         image.load()
         orientation = image.getexif().get(0x0112, 1) if photo else 1
         profile = image.info.get("icc_profile") if photo else None
-    except Exception as error:  # as above; MemoryError included
-        log.info("cannot decode %s", title, exc_info=True)
-        raise _error(title, f"is damaged ({_reason(error)})", "Save it again from the program it came from.") from error
-    if image.mode in {"I", "F"}:
-        raise _error(title, "has 32-bit pixels, which are not supported", "Save it with 8 or 16 bits per channel.")
-    factor = -(-max(size) // max_side)
-    scaled = -(-max(image.size) // max_side)
-    rgba = _strips(image, scaled, _ColorProfile(profile, title, notes))
-    if factor > 1:
+        if image.mode in {"I", "F"}:
+            raise _error(title, "has 32-bit pixels, which are not supported", "Save it with 8 or 16 bits per channel.")
+        rgba = _strips(image, -(-max(image.size) // max_side), _ColorProfile(profile, title, notes))
+    if max(size) > max_side:
         notes.append(f"{_sentence(title)} is {size[0]} x {size[1]}; scaled to {rgba.shape[1]} x {rgba.shape[0]}.")
     rotation = _ROTATIONS.get(orientation)
     if rotation is not None:
         rgba = np.asarray(Image.fromarray(rgba).transpose(rotation))
     return Decoded(np.ascontiguousarray(rgba), size, tuple(notes))
+
+
+@contextmanager
+def _clear_errors(title: str) -> Iterator[None]:
+    """Turns whatever Pillow raises on a damaged file, MemoryError included, into one error for the user."""
+    try:
+        yield
+    except OmagenError:
+        raise
+    except Exception as error:
+        log.info("cannot decode %s", title, exc_info=True)
+        raise _error(title, f"is damaged ({_reason(error)})", "Save it again from the program it came from.") from error
 
 
 def _strips(image: Image.Image, factor: int, profile: _ColorProfile) -> np.ndarray:

@@ -13,6 +13,9 @@ from omagen.shapes import Material, Mesh
 MAX_TRIANGLES: Final = 5_000_000
 """With UVs and normals half a gigabyte, and more than any stage after reading is meant for."""
 
+MAX_PARTS: Final = 50_000
+"""A file of a few bytes can show one mesh in millions of places; so many are placed in seconds."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -65,7 +68,7 @@ def without_unused(vertex_count: int, faces: np.ndarray) -> tuple[np.ndarray, np
 
 
 class MeshBuilder:
-    """Collects parts. Raises `OmagenError` (input) as soon as they are more than `MAX_TRIANGLES`."""
+    """Collects parts. Raises `OmagenError` (input) beyond `MAX_TRIANGLES` or `MAX_PARTS`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -75,6 +78,9 @@ class MeshBuilder:
     def add(self, part: Part) -> None:
         self._triangles += len(part.faces)
         check_triangles(self._triangles)
+        if len(self._parts) >= MAX_PARTS:
+            message = f"It has more than {MAX_PARTS:,} parts."
+            raise OmagenError(ErrorCode.INPUT, message, "Join its parts, or bring them in one by one.")
         self._parts.append(part)
 
     def build(self) -> Mesh:
@@ -84,9 +90,9 @@ class MeshBuilder:
             return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), name=self.name)
         starts = np.cumsum([0] + [len(part.vertices) for part in parts])
         faces = [part.faces + start for part, start in zip(parts, starts, strict=False)]
-        materials = list(dict.fromkeys(id(part.material) for part in parts))
-        by_id = {id(part.material): part.material for part in parts}
-        index = [np.full(len(part.faces), materials.index(id(part.material)), np.int32) for part in parts]
+        materials = {id(part.material): part.material for part in parts}
+        places = {key: place for place, key in enumerate(materials)}
+        index = [np.full(len(part.faces), places[id(part.material)], np.int32) for part in parts]
         uv = normals = colors = None
         if any(part.uv is not None for part in parts):
             uv = _joined([np.zeros((len(p.faces), 3, 2)) if p.uv is None else p.uv for p in parts])
@@ -101,7 +107,7 @@ class MeshBuilder:
             normals=normals,
             colors=colors,
             material_index=np.concatenate(index) if len(materials) > 1 else None,
-            materials=tuple(by_id[key] or Material() for key in materials),
+            materials=tuple(material or Material() for material in materials.values()),
             name=self.name,
         )
         return _rejoined(mesh, [part.weld for part in parts])
