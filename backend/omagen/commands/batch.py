@@ -121,7 +121,7 @@ class Batch:
             ) from error
 
     def _follow(self, item: Item, job: Job) -> Job:
-        with ProgressLine(item.source, silent=self._quiet) as line:
+        with ProgressLine(Path(item.source).name or item.source, silent=self._quiet) as line:
             unsubscribe = self._queue.subscribe(lambda event: line.show(event) if event.job == job.id else None)
             try:
                 while not job.state.ended:
