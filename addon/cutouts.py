@@ -1,7 +1,7 @@
 """Cut-outs: the picture with its background made transparent, as an image that the user corrects by painting.
 
-A cut-out keeps the picture's colours under its transparent parts, so erasing and restoring are brush strokes on the alpha
-channel. Its alpha is the mask that goes to the engine.
+A cut-out keeps the picture's colours under its transparent parts, so erasing and restoring are brush strokes on the
+alpha channel. Its alpha is the mask that goes to the engine.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def find(key: str) -> bpy.types.Image | None:
 
 
 def write(key: str, title: str, png: bytes) -> bpy.types.Image:
-    """Make, or renew, the cut-out of a picture from an RGBA PNG. Raises `OmagenError` (environment) if it is unreadable."""
+    """Make, or renew, the cut-out of a picture from an RGBA PNG. Raises `OmagenError` (environment)."""
     old = find(key)
     image = bpy.data.images.new(f"{title} cut-out", 1, 1, alpha=True)
     image.source = "FILE"

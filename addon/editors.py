@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import bpy
+
+from . import timers
 
 
 def shown(context: bpy.types.Context, kind: str) -> bpy.types.Area | None:
@@ -21,11 +26,26 @@ def open_window(context: bpy.types.Context, kind: str) -> bpy.types.Area:
     return area
 
 
+def at(key: int) -> bpy.types.Area | None:
+    """The area with this address, which stays the same from tick to tick; None once it is closed."""
+    areas = (area for window in bpy.context.window_manager.windows for area in window.screen.areas)
+    return next((area for area in areas if area.as_pointer() == key), None)
+
+
+@contextmanager
+def inside(area: bpy.types.Area) -> Iterator[None]:
+    """Run operators as if called from the main region of an editor."""
+    window = next(w for w in bpy.context.window_manager.windows if area in list(w.screen.areas))
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        yield
+
+
 def split(context: bpy.types.Context, area: bpy.types.Area, kind: str) -> bpy.types.Area:
     """Give half of an area to a new editor of a kind."""
     window = next(w for w in context.window_manager.windows if area in list(w.screen.areas))
     before = set(window.screen.areas)
-    with context.temp_override(window=window, area=area, region=area.regions[-1]):
+    with inside(area):
         bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
     made = next(iter(set(window.screen.areas) - before))
     made.type = kind
@@ -43,13 +63,25 @@ def redraw() -> None:
 
 
 def show_sidebar(area: bpy.types.Area | None, category: str) -> None:
-    """Open an editor's sidebar at a tab, which must have been drawn before to be chosen."""
+    """Open an editor's sidebar at a tab, as soon as it has been drawn, which is when its tabs come to be."""
     if area is None:
         return
     area.spaces.active.show_region_ui = True
-    sidebar = next(region for region in area.regions if region.type == "UI")
-    if "active_panel_category" in sidebar.bl_rna.properties:
-        try:
-            sidebar.active_panel_category = category
-        except TypeError:
-            area.tag_redraw()
+    key = area.as_pointer()
+    if not _choose_tab(key, category):
+        timers.retry(lambda: _choose_tab(key, category))
+
+
+def _choose_tab(key: int, category: str) -> bool:
+    """Whether the tab of the area with this address is chosen; True also where the area is gone."""
+    area = at(key)
+    sidebar = next((region for region in area.regions if region.type == "UI"), None) if area else None
+    if area is None or sidebar is None:
+        return True
+    try:
+        sidebar.active_panel_category = category
+    except (AttributeError, TypeError):  # read-only until tabs are there, and an unknown word until ours is
+        area.tag_redraw()
+        return False
+    area.tag_redraw()
+    return True

@@ -1,8 +1,8 @@
 """An engine's settings as Blender properties, built from the engine's own description.
 
 Every engine becomes a property group whose properties carry title, tooltip, range and default, so that Blender itself
-enforces ranges, shows tooltips and offers "Reset to Default Value". The groups are rebuilt when the descriptions change;
-values stay in the scene.
+enforces ranges, shows tooltips and offers "Reset to Default Value". The groups are rebuilt when the descriptions
+change; values stay in the scene.
 """
 
 from __future__ import annotations

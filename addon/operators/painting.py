@@ -7,10 +7,11 @@ from typing import Final
 import bpy
 from bpy.props import EnumProperty
 
-from .. import editors
+from .. import editors, timers
 
 BRUSH: Final = "Omagen Cut-out"
-ERASER_ASSET: Final = "brushes/essentials_brushes-mesh_texture.blend/Brush/Erase Hard"
+TOOL: Final = "builtin.brush"
+CATEGORY: Final = "Omagen"
 
 
 class OMAGEN_OT_paint_cutout(bpy.types.Operator):
@@ -46,19 +47,15 @@ class OMAGEN_OT_paint_cutout(bpy.types.Operator):
             return {"CANCELLED"}
         area = editors.shown(context, "IMAGE_EDITOR") or self._open_editor(context)
         space = area.spaces.active
+        first = space.image != context.scene.omagen.mask or space.ui_mode != "PAINT"
         space.image = context.scene.omagen.mask
         space.ui_mode = "PAINT"
-        window = next(w for w in context.window_manager.windows if area in list(w.screen.areas))
-        region = next(r for r in area.regions if r.type == "WINDOW")
-        with context.temp_override(window=window, area=area, region=region):
-            if context.area.spaces.active.image and not self._painting_already(area):
+        if first:
+            with editors.inside(area):
                 bpy.ops.image.view_all(fit_view=True)
-            brush = _activate_brush(context)
-        if brush is None:
-            self.report({"WARNING"}, "No brush could be activated: choose an eraser in the image editor.")
-            return {"FINISHED"}
-        brush.blend = "ERASE_ALPHA" if self.stroke == "ERASE" else "ADD_ALPHA"
-        editors.show_sidebar(area, "Omagen")
+            editors.show_sidebar(area, CATEGORY)
+        key, blend = area.as_pointer(), "ERASE_ALPHA" if self.stroke == "ERASE" else "ADD_ALPHA"
+        timers.retry(lambda: _take_brush(key, blend))
         return {"FINISHED"}
 
     @staticmethod
@@ -66,19 +63,35 @@ class OMAGEN_OT_paint_cutout(bpy.types.Operator):
         view = context.area if context.area and context.area.type == "VIEW_3D" else editors.shown(context, "VIEW_3D")
         return editors.split(context, view, "IMAGE_EDITOR") if view else editors.open_window(context, "IMAGE_EDITOR")
 
-    @staticmethod
-    def _painting_already(area: bpy.types.Area) -> bool:
-        return area == bpy.context.area and bpy.context.region is not None and bpy.context.region.type == "UI"
+
+def _take_brush(key: int, blend: str) -> bool:
+    """Paint with a brush of our own in the editor at address `key`, so that none of the user's is changed.
+
+    From 4.3 on brushes are assets, to be activated once Blender has listed the file's assets, and a new editor first
+    takes its tool's own brush. So this is called until the brush is found to have stayed: then it returns True.
+    """
+    area = editors.at(key)
+    if area is None:
+        return True
+    paint = bpy.context.scene.tool_settings.image_paint
+    brush = bpy.data.brushes.get(BRUSH) or _new_brush()
+    brush.blend = blend
+    if not bpy.types.Paint.bl_rna.properties["brush"].is_readonly:
+        paint.brush = brush
+    if paint.brush == brush:
+        return True
+    brush.asset_mark()
+    with editors.inside(area):
+        bpy.ops.wm.tool_set_by_id(name=TOOL)
+        bpy.ops.brush.asset_activate(asset_library_type="LOCAL", relative_asset_identifier=f"Brush/{BRUSH}")
+    return False
 
 
-def _activate_brush(context: bpy.types.Context) -> bpy.types.Brush | None:
-    """A brush for image painting: Blender's own eraser where brushes are assets (4.3 and later), else one of ours."""
-    paint = context.tool_settings.image_paint
-    if hasattr(bpy.types, "BRUSH_OT_asset_activate"):
-        bpy.ops.brush.asset_activate(asset_library_type="ESSENTIALS", relative_asset_identifier=ERASER_ASSET)
-        return paint.brush
-    brush = bpy.data.brushes.get(BRUSH) or bpy.data.brushes.new(BRUSH, mode="TEXTURE_PAINT")
-    paint.brush = brush
+def _new_brush() -> bpy.types.Brush:
+    brush = bpy.data.brushes.new(BRUSH, mode="TEXTURE_PAINT")
+    brush.curve_preset = "SMOOTHER"
+    brush.strength = 1.0
+    brush.use_pressure_strength = False
     return brush
 
 

@@ -31,9 +31,7 @@ class OMAGEN_PT_image(bpy.types.Panel):
         chosen = context.scene.omagen
         engine = parameters.chosen_engine(chosen)
         if image == chosen.mask:
-            row = layout.row(align=True)
-            row.operator("omagen.paint_cutout", text="Erase", icon="REMOVE").stroke = "ERASE"
-            row.operator("omagen.paint_cutout", text="Restore", icon="ADD").stroke = "RESTORE"
+            settings.draw_strokes(layout)
         elif not cutouts.is_cutout(image):
             layout.operator("omagen.cutout", icon="IMAGE_ALPHA")
         if engine is not None and settings.needs_picture(engine):

@@ -31,16 +31,21 @@ def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context, setting
 
 
 def draw_cutout(layout: bpy.types.UILayout, settings: OmagenSettings) -> None:
-    row = layout.row(align=True)
-    row.operator("omagen.cutout", text="Cut Out Again" if settings.mask else "Cut Out", icon="IMAGE_ALPHA")
+    layout.operator("omagen.cutout", text="Cut Out Again" if settings.mask else "Cut Out", icon="IMAGE_ALPHA")
     if settings.mask:
-        row.operator("omagen.paint_cutout", text="Correct", icon="BRUSH_DATA").stroke = "ERASE"
+        draw_strokes(layout)
     row = _split(layout).row(align=True, heading="Mask")
     if settings.mask:
         row.prop(settings, "use_mask", text="")
     choice = row.row(align=True)
     choice.active = settings.use_mask
     choice.prop(settings, "mask", text="")
+
+
+def draw_strokes(layout: bpy.types.UILayout) -> None:
+    row = layout.row(align=True)
+    row.operator("omagen.paint_cutout", text="Erase", icon="REMOVE").stroke = "ERASE"
+    row.operator("omagen.paint_cutout", text="Restore", icon="ADD").stroke = "RESTORE"
 
 
 def draw_engine(
