@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from omagen.foreground import cut_out, cutout
 from omagen.foreground.classical import segment
 from omagen.foreground.color import fill, foreground_color
@@ -37,7 +36,9 @@ def disc(size: int = 200, radius: float = 60) -> np.ndarray:
 def photo(
     alpha: np.ndarray, front: tuple[int, ...] = (200, 40, 30), behind: tuple[int, ...] = (40, 60, 200)
 ) -> np.ndarray:
-    return np.round(alpha[..., None] * np.float32(front) + (1 - alpha[..., None]) * np.float32(behind)).astype(np.uint8)
+    return np.round(
+        alpha[..., None] * np.array(front, np.float32) + (1 - alpha[..., None]) * np.array(behind, np.float32)
+    ).astype(np.uint8)
 
 
 def picture(rgb: np.ndarray, alpha: np.ndarray | None = None) -> Picture:

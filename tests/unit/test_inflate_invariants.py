@@ -1,12 +1,13 @@
-"""What every inflated object is, whatever its silhouette: closed, manifold, outward, even, as many triangles as asked for."""
+"""What every inflated object is, whatever its silhouette: closed, manifold, outward, even, as many triangles as asked
+for.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-
 from omagen.engines.inflate.engine import InflateEngine
 from omagen.engines.inflate.inflation import inflate
 from omagen.foreground import Cutout
@@ -75,7 +76,9 @@ def check(mesh: Mesh) -> None:
 
 
 def check_charts(mesh: Mesh) -> None:
-    """Two charts inside the unit square, a gutter apart, no triangle turned over: straight projections cannot overlap then."""
+    """Two charts inside the unit square, a gutter apart, no triangle turned over: straight projections cannot overlap
+    then.
+    """
     assert mesh.uv is not None
     assert mesh.uv.min() >= 0 and mesh.uv.max() <= 1
     a, b, c = (mesh.uv[:, k].astype(float) for k in range(3))
@@ -114,9 +117,7 @@ def silhouettes(draw: st.DrawFn) -> np.ndarray:
     return alpha if (alpha > 0.9).sum() > 60 else disc(size, size / 4)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate]
-)
+@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(silhouettes(), st.sampled_from(["round", "flat"]), st.floats(0, 1), st.integers(1500, 6000))
 def test_any_silhouette_becomes_a_closed_even_object(alpha: np.ndarray, back: str, relief: float, faces: int) -> None:
     mesh, listener = make(alpha, back=back, relief=relief, faces=faces)

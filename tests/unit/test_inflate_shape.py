@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
+from omagen.engines.inflate.evening import even_out, refine
 from omagen.engines.inflate.height import Height
 from omagen.engines.inflate.locator import Locator
 from omagen.engines.inflate.outline import PADDING, area, contour, level_set
@@ -111,8 +111,8 @@ def test_the_projection_is_straight_except_near_the_outline_and_never_stretches_
     planar, sizing = planar_of(disc(200, 90), 3.0)
     surface = Surface(planar, Height(planar, 1e4), sizing, 1.0)
     surface.split_chords()
-    surface.refine(4000, lambda _: None)
-    surface.finish(4000, lambda _: None)
+    refine(surface, 4000, lambda _: None)
+    even_out(surface, 4000, lambda _: None)
     moved = np.linalg.norm(project(surface) - surface.xy, axis=1)
     assert moved[surface.normals[:, 2] > 0.95].max() < 1e-9
     assert moved.max() < 0.06 * 90

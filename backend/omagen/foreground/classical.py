@@ -37,7 +37,9 @@ def segment(rgb: np.ndarray, report: Callable[[float], None]) -> np.ndarray:
 
 
 def _contrast(picture: np.ndarray) -> tuple[np.ndarray, float]:
-    """(H, W) float32 distance in CIELAB to the nearest of the border's main colours, and how much the border's colours vary."""
+    """(H, W) float32 distance in CIELAB to the nearest of the border's main colours, and how much the border's
+    colours vary.
+    """
     lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     width = max(2, min(lab.shape[:2]) // 40)
     border = np.concatenate(
@@ -65,7 +67,9 @@ def _contrast(picture: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _against_plain(contrast: np.ndarray, spread: float) -> np.ndarray:
-    """The object on a plain background: what differs from it, and what of the background's colour it encloses in part."""
+    """The object on a plain background: what differs from it, and what of the background's colour it encloses in
+    part.
+    """
     limit = max(3.0 * spread, min(12.0, 0.25 * float(np.quantile(contrast, 0.98))), 5.0)
     different = (contrast > limit).astype(np.uint8)
     _, labels = cv2.connectedComponents(1 - different, connectivity=4)
@@ -79,7 +83,9 @@ def _against_plain(contrast: np.ndarray, spread: float) -> np.ndarray:
 
 
 def _flat(contrast: np.ndarray, spots: np.ndarray, count: int, spread: float) -> np.ndarray:
-    """(count,) bool: which spots have exactly the background's colour, so that they are holes rather than parts of the object."""
+    """(count,) bool: which spots have exactly the background's colour, so that they are holes rather than parts of
+    the object.
+    """
     size = np.maximum(np.bincount(spots.ravel(), minlength=count), 1)
     return np.bincount(spots.ravel(), contrast.ravel(), count) / size < max(1.5 * spread, 2.0)
 
@@ -118,8 +124,8 @@ def _main_parts(solid: np.ndarray) -> np.ndarray:
     size = stats[:, cv2.CC_STAT_AREA].copy()
     size[0] = 0
     kept = (size >= 0.1 * size.max()) & (size > 0)
-    solid = kept[labels].astype(np.uint8)
+    solid = kept[labels.astype(np.intp)].astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - solid, connectivity=4)
     hole = stats[:, cv2.CC_STAT_AREA] < 0.002 * solid.size
     hole[0] = False
-    return np.where(hole[labels], 1, solid)
+    return np.where(hole[labels.astype(np.intp)], 1, solid)

@@ -1,4 +1,6 @@
-"""Colours of the foreground where the picture mixes them with the background, and filling of what has no colour at all."""
+"""Colours of the foreground where the picture mixes them with the background, and filling of what has no colour at
+all.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,16 @@ import cv2
 import numpy as np
 
 STRIP = 512
-"""Rows that are worked on at a time; even, so that strips shrink by two like the whole. Bounds the memory for large pictures."""
+"""Rows that are worked on at a time; even, so that strips shrink by two like the whole. Bounds the memory for large
+pictures.
+"""
 
 
 def fill(rgb: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8: `rgb` where (H, W) float32 `weight` is 1, elsewhere the smooth continuation of what is around.
 
-    Push-pull interpolation (Gortler et al. 1996): weighted means on ever coarser grids fill in what the finer ones lack.
+    Push-pull interpolation (Gortler et al. 1996): weighted means on ever coarser grids fill in what the finer ones
+    lack.
     """
     halves = [_halve(rgb[r : r + STRIP] * weight[r : r + STRIP, :, None], weight[r : r + STRIP]) for r in _strips(rgb)]
     coarse = _push_pull(np.concatenate([color for color, _ in halves]), np.concatenate([known for _, known in halves]))
@@ -29,8 +34,8 @@ def foreground_color(rgb: np.ndarray, alpha: np.ndarray, mixed: bool) -> np.ndar
 
     rgb: (H, W, 3) uint8. alpha: (H, W) float32, 0 to 1. mixed: whether the colours of partly opaque pixels contain the
     background, as in a photograph, rather than being straight, as in a file with opacity.
-    Colours of the opaque inside are continued outwards. Where an edge is mostly opaque it keeps what detail it has: its own
-    colour, or the solution of I = a F + (1 - a) B with the background B continued inwards.
+    Colours of the opaque inside are continued outwards. Where an edge is mostly opaque it keeps what detail it has:
+    its own colour, or the solution of I = a F + (1 - a) B with the background B continued inwards.
     """
     opaque = cv2.erode(alpha, np.ones((3, 3), np.uint8)) > 0.97
     lonely = (alpha > 0.35) & (cv2.dilate(opaque.astype(np.uint8), np.ones((11, 11), np.uint8)) == 0)
@@ -52,7 +57,9 @@ def _strips(image: np.ndarray) -> range:
 
 
 def _halve(color: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Premultiplied colours and their weights on a grid half as fine; weights saturate, so that sparse texels count fully."""
+    """Premultiplied colours and their weights on a grid half as fine; weights saturate, so that sparse texels count
+    fully.
+    """
     size = ((known.shape[1] + 1) // 2, (known.shape[0] + 1) // 2)
     small = cv2.resize(color.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)

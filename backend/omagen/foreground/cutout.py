@@ -1,4 +1,6 @@
-"""Which pixels are the object: a mask that is supplied, the picture's own opacity, a network, or classical segmentation."""
+"""Which pixels are the object: a mask that is supplied, the picture's own opacity, a network, or classical
+segmentation.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,9 @@ def cut_out(picture: Picture, mask: np.ndarray | None, progress: RunProgress) ->
         find = installed_network()
         if find is None:
             progress.warn(
-                "The object was cut out by colour and contrast alone, so its outline is approximate. For a better one paint "
-                "or supply a mask, use a picture with a transparent background, or download a background-removal model."
+                "The object was cut out by colour and contrast alone, so its outline is approximate. For a better one "
+                "paint or supply a mask, use a picture with a transparent background, or download a model for removing "
+                "backgrounds."
             )
             find = segment
         coarse = find(rgb, lambda fraction: progress("Finding the object", 0.8 * fraction))

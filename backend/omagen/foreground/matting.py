@@ -10,12 +10,15 @@ BAND = 1 / 120
 LARGEST = 1536
 """Longest side at which the filter is solved; larger pictures apply its coefficients at their own resolution."""
 
+STRIP = 512
+"""Rows of the picture that are worked on at a time."""
+
 
 def soften(rgb: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     """(H, W) float32 opacity that follows the edges of (H, W, 3) uint8 `rgb`, from (h, w) float32 `coarse` of any size.
 
-    Fast guided filter (He and Sun 2015): opacity as a local linear function of the colour. Outside the band opacity becomes
-    0 or 1, so that no haze remains.
+    Fast guided filter (He and Sun 2015): opacity as a local linear function of the colour. Outside the band opacity
+    becomes 0 or 1, so that no haze remains.
     """
     height, width = rgb.shape[:2]
     scale = min(1.0, LARGEST / max(height, width))
@@ -26,15 +29,23 @@ def soften(rgb: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     slope, offset = _guided(guide, solid.astype(np.float32), radius)
     signed = cv2.distanceTransform(solid, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5)
     sure = np.clip(0.5 + signed / (2 * radius), 0, 1)
-    slope, offset, sure = (
-        cv2.resize(a, (width, height), interpolation=cv2.INTER_LINEAR) for a in (slope, offset, sure)
-    )
+    solution = np.dstack([slope, offset])
     alpha = np.empty((height, width), np.float32)
-    for row in range(0, height, 512):
-        part = slice(row, row + 512)
-        alpha[part] = np.einsum("ijk,ijk->ij", slope[part], rgb[part].astype(np.float32) / 255) + offset[part]
-    alpha = np.clip((alpha - 0.1) / 0.8, 0, 1)
-    return np.where(sure <= 0, 0, np.where(sure >= 1, 1, alpha)).astype(np.float32)
+    for row in range(0, height, STRIP):
+        part = slice(row, min(row + STRIP, height))
+        fine = _enlarged(solution, row, part.stop - row, width, scale)
+        soft = np.einsum("ijk,ijk->ij", fine[..., :3], rgb[part].astype(np.float32) / 255) + fine[..., 3]
+        certain = _enlarged(sure, row, part.stop - row, width, scale)
+        alpha[part] = np.where(certain <= 0, 0, np.where(certain >= 1, 1, np.clip((soft - 0.1) / 0.8, 0, 1)))
+    return alpha
+
+
+def _enlarged(image: np.ndarray, row: int, rows: int, width: int, scale: float) -> np.ndarray:
+    """Rows `row` to `row + rows` of (h, w, ...) `image` enlarged by 1 / `scale` to `width`, bilinear."""
+    shift = 0.5 * scale - 0.5
+    matrix = np.array([[scale, 0, shift], [0, scale, row * scale + shift]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, matrix, (width, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _guided(guide: np.ndarray, values: np.ndarray, radius: int, eps: float = 1e-4) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ class CutoutEngine:
         return EngineInfo(
             id="cutout",
             title="Cut out",
-            description="Removes the background of a picture, so that the outline can be seen and corrected before generating.",
+            description="Removes a picture's background, so that the outline can be seen and corrected first.",
             inputs=(
                 InputSpec("image", InputKind.IMAGE, "A picture", "A photograph or drawing of one object."),
                 InputSpec("mask", InputKind.MASK, "A mask", "White where the object is.", required=False),

@@ -1,4 +1,6 @@
-"""The object's textures: two charts, front and back, in one atlas, with gutters, and every texel outside them filled."""
+"""The object's textures: two charts, front and back, in one atlas, with gutters, and every texel outside them
+filled.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from omagen.foreground.color import fill
 
 GUTTER = 16
 """Least number of texels between charts and around them: four levels of mip-mapping without bleeding."""
+
+FLAT_NORMAL = np.array([128, 128, 255], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,9 @@ class Atlas:
         return (g, g), (2 * g + self.width, g) if self.beside else (g, 2 * g + self.height)
 
     def uv(self, points: np.ndarray, back: bool) -> np.ndarray:
-        """(..., 2) float32 UV, origin bottom-left, of points (..., 2) in pixels of the crop, x right, y down, centres whole."""
+        """(..., 2) float32 UV, origin bottom-left, of points (..., 2) in pixels of the crop, x right, y down, centres
+        whole.
+        """
         column, row = self.corners[back]
         x = self.width - 1 - points[..., 0] if back else points[..., 0]
         width, height = self.size
@@ -70,17 +76,28 @@ def base_color(atlas: Atlas, rgb: np.ndarray, covered: np.ndarray, back: str) ->
 
 def normal_map(atlas: Atlas, slope: np.ndarray, back: str) -> np.ndarray:
     """(H, W, 3) uint8 tangent-space normals, +Y up, from (h, w, 2) slopes to the right and up."""
-    mirrored = slope * np.float32([-1, 1]) if back == "mirror" else np.zeros_like(slope)
-    image = atlas.paint(slope, mirrored)
-    normal = np.concatenate([-image, np.ones((*image.shape[:2], 1), np.float32)], 2)
-    normal /= np.linalg.norm(normal, axis=2, keepdims=True)
-    return np.round(normal * 127.5 + 127.5).astype(np.uint8)
+    front = _encoded(slope)
+    behind = _encoded(slope * np.array([-1, 1], np.float32)) if back == "mirror" else np.full_like(front, FLAT_NORMAL)
+    image = atlas.paint(front, behind)
+    image[image[..., 2] == 0] = FLAT_NORMAL
+    return image
+
+
+def _encoded(slope: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 normals of surfaces with (H, W, 2) float32 slopes."""
+    up = 1 / np.sqrt(1 + np.sum(slope * slope, 2))
+    normal = np.empty((*slope.shape[:2], 3), np.uint8)
+    for axis in (0, 1):
+        normal[..., axis] = np.round(127.5 - 127.5 * slope[..., axis] * up)
+    normal[..., 2] = np.round(127.5 + 127.5 * up)
+    return normal
 
 
 def metallic_roughness(atlas: Atlas, light: np.ndarray, roughness: float, metallic: float) -> np.ndarray:
     """(H, W, 3) uint8, roughness in green, metalness in blue, at a quarter of the resolution.
 
-    light: (h, w) float32, 0 to 1. Roughness varies a little around its setting: highlights and bright parts are smoother.
+    light: (h, w) float32, 0 to 1. Roughness varies a little around its setting: highlights and bright parts are
+    smoother.
     """
     varied = np.clip(roughness * (1.08 - 0.16 * light), 0.02, 1.0).astype(np.float32)
     image = atlas.paint(varied, varied)

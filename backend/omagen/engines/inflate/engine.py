@@ -21,7 +21,7 @@ class InflateEngine:
         return EngineInfo(
             id="inflate",
             title="Inflate",
-            description="Inflates the object's silhouette like a cushion and wraps the picture around it. Takes seconds on any computer.",
+            description="Inflates the object's silhouette like a cushion. Takes seconds on any computer.",
             inputs=(
                 InputSpec("image", InputKind.IMAGE, "A picture", "A photograph or drawing of one object."),
                 InputSpec("mask", InputKind.MASK, "A mask", "White where the object is.", required=False),
@@ -36,7 +36,9 @@ class InflateEngine:
         import omagen.engines.inflate.inflation  # noqa: F401
 
     def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> Mesh:
-        """The object as a `Mesh`, 1 m along its longest side, centred. Raises `OmagenError` where no object is found."""
+        """The object as a `Mesh`, 1 m along its longest side, centred. Raises `OmagenError` where no object is
+        found.
+        """
         from omagen.engines.inflate.inflation import inflate
         from omagen.foreground import cut_out
         from omagen.io.images import read_mask, read_picture

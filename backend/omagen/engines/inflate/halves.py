@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from omagen.engines.base import RunProgress
+from omagen.engines.inflate.evening import even_out, refine
 from omagen.engines.inflate.height import Height
 from omagen.engines.inflate.planar import triangulate
 from omagen.engines.inflate.sizing import Sizing, Thickness
@@ -54,8 +55,8 @@ def _shape(surface: Surface, faces: float, report: Callable[[float], None]) -> N
     """Give `surface` its triangles."""
     surface.split_chords()
     target = _vertices(surface, faces)
-    surface.refine(target, lambda fraction: report(0.4 * fraction))
-    surface.finish(target, lambda fraction: report(0.4 + 0.6 * fraction))
+    refine(surface, target, lambda fraction: report(0.4 * fraction))
+    even_out(surface, target, lambda fraction: report(0.4 + 0.6 * fraction))
 
 
 def _report(progress: RunProgress, start: float, step: float, fraction: float) -> None:

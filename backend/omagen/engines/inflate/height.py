@@ -2,14 +2,15 @@
 
     -Δu + u / L² = 2,  u = 0 on the outline,  z = √u
 
-On a strip of width w, narrow against L, u = d (w - d): the cross-section is a circle. Far from the outline u levels off at
-2 L², which bounds the thickness of large flat areas. Solved with quadratic finite elements, which are exact on strips.
+On a strip of width w, narrow against L, u = d (w - d): the cross-section is a circle. Far from the outline u levels
+off at 2 L², which bounds the thickness of large flat areas. Solved with quadratic finite elements, which are exact on
+strips.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_matrix, csc_matrix
+from scipy.sparse import coo_array, csc_array
 from scipy.sparse.linalg import splu
 
 from omagen.engines.inflate.locator import Locator
@@ -17,7 +18,9 @@ from omagen.engines.inflate.planar import Planar
 
 
 class Height:
-    """The potential u as a function of the plane, and what follows from it. Lengths in pixels of the opacity grid; y points up."""
+    """The potential u as a function of the plane, and what follows from it. Lengths in pixels of the opacity grid; y
+    points up.
+    """
 
     def __init__(self, planar: Planar, limit: float) -> None:
         """`limit`: the height at which large areas level off."""
@@ -27,12 +30,14 @@ class Height:
         free = np.flatnonzero(~fixed)
         solution = np.zeros(count)
         if len(free):
-            inner = csc_matrix(matrix[free][:, free])
+            inner = matrix[free][:, free].tocsc()
             solution[free] = splu(inner, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(load[free])
         self._values = solution[nodes]
 
     def potential(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """u, (n,), at least 0, and its gradient, (n, 2), at (n, 2) points; outside the silhouette the nearest triangle's."""
+        """u, (n,), at least 0, and its gradient, (n, 2), at (n, 2) points; outside the silhouette the nearest
+        triangle's.
+        """
         face, bary = self._locator.locate(points)
         corner, middle = self._values[face, :3], self._values[face, 3:]
         following, before = np.roll(bary, -1, 1), np.roll(bary, 1, 1)
@@ -42,7 +47,9 @@ class Height:
 
 
 def _quadratic_nodes(planar: Planar) -> tuple[np.ndarray, int, np.ndarray]:
-    """(F, 6) node numbers (corners, then the middles of edges 01, 12, 20), how many nodes, and (count,) bool: on the outline."""
+    """(F, 6) node numbers (corners, then the middles of edges 01, 12, 20), how many nodes, and (count,) bool: on the
+    outline.
+    """
     corners, size = planar.faces, len(planar.points)
     ends = np.sort(np.stack([corners, np.roll(corners, -1, axis=1)], 2).reshape(-1, 2), 1)
     edges, index = np.unique(ends[:, 0] * size + ends[:, 1], return_inverse=True)
@@ -56,8 +63,10 @@ def _quadratic_nodes(planar: Planar) -> tuple[np.ndarray, int, np.ndarray]:
 
 def _assemble(
     slopes: np.ndarray, areas: np.ndarray, nodes: np.ndarray, count: int, screening: float
-) -> tuple[csc_matrix, np.ndarray]:
-    """Stiffness plus `screening` times mass, and the load of the source 2, for F triangles of given barycentric slopes."""
+) -> tuple[csc_array, np.ndarray]:
+    """Stiffness plus `screening` times mass, and the load of the source 2, for F triangles of given barycentric
+    slopes.
+    """
     local = np.zeros((len(areas), 6, 6))
     load = np.zeros((len(areas), 6))
     for bary, share in _quadrature():
@@ -70,12 +79,14 @@ def _assemble(
         )
         load += 2.0 * share * areas[:, None] * shape
     rows, columns = np.repeat(nodes, 6, axis=1).ravel(), np.tile(nodes, 6).ravel()
-    matrix = coo_matrix((local.ravel(), (rows, columns)), shape=(count, count)).tocsc()
+    matrix = coo_array((local.ravel(), (rows, columns)), shape=(count, count)).tocsc()
     return matrix, np.bincount(nodes.ravel(), load.ravel(), count)
 
 
 def _shape_functions(bary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The six quadratic shape functions at barycentric coordinates (3,), and (6, 3) their derivatives by these coordinates."""
+    """The six quadratic shape functions at barycentric coordinates (3,), and (6, 3) their derivatives by these
+    coordinates.
+    """
     following = np.roll(bary, -1)
     shape = np.concatenate([bary * (2 * bary - 1), 4 * bary * following])
     corner = np.diag(4 * bary - 1)

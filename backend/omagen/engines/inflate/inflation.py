@@ -52,7 +52,9 @@ def inflate(cutout: Cutout, settings: Mapping[str, Any], progress: RunProgress, 
 
 
 def _crop(cutout: Cutout, texture_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w, 3) uint8 and (h, w) float32: the part with the object, small enough for two charts of it to fit in the textures."""
+    """(h, w, 3) uint8 and (h, w) float32: the part with the object, small enough for two charts of it to fit in the
+    textures.
+    """
     rgb, alpha = cutout.rgb[cutout.box], cutout.alpha[cutout.box]
     height, width = alpha.shape
     scale = 1.0

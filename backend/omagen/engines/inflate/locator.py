@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from omagen.engines.inflate.planar import Planar
 
-CANDIDATES = 4
+CANDIDATES = 8
 INSIDE = -1e-9
 LONGEST_WALK = 64
 
@@ -26,11 +26,22 @@ class Locator:
         """(F, 3, 2) gradients of the barycentric coordinates"""
         self._centres = corners.mean(1)
         self._neighbors = planar.neighbors
-        self._tree = cKDTree(self._centres)
+        self._tree = KDTree(self._centres)
 
     def locate(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) faces and (n, 3) barycentric coordinates of (n, 2) points. A point outside gets a face at the border nearby."""
-        face = self._nearest(points)
+        """(n,) faces and (n, 3) barycentric coordinates of (n, 2) points. A point outside gets a face at the border
+        nearby.
+        """
+        face, bary = self._walk(np.asarray(self._tree.query(points)[1]), points)
+        stuck = np.flatnonzero(bary.min(1) < INSIDE)
+        if len(stuck):
+            face[stuck], bary[stuck] = self._walk(self._nearest(points[stuck]), points[stuck])
+        return face, bary
+
+    def _walk(self, face: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Go from `face` to the neighbour beyond the edge that the point is farthest outside of, until there is
+        none.
+        """
         bary = self._coordinates(face, points)
         walking = np.arange(len(points))
         for _ in range(LONGEST_WALK):
@@ -45,7 +56,10 @@ class Locator:
         return face, bary
 
     def _nearest(self, points: np.ndarray) -> np.ndarray:
-        """(n,) among the faces with the nearest centres the one that contains the point or misses it least."""
+        """(n,) among the faces with the nearest centres the one that contains the point or misses it least.
+
+        For points whose nearest centre lies across a gap, from where no walk leads to them.
+        """
         count = min(CANDIDATES, len(self._centres))
         near = self._tree.query(points, count)[1].reshape(len(points), count)
         least = np.stack([self._coordinates(near[:, k], points).min(1) for k in range(count)], 1)

@@ -52,11 +52,11 @@ def _without_specks(level: np.ndarray) -> np.ndarray:
     limit = max(SMALLEST_PART, SPECK_FRACTION * area.max(), np.sort(area)[-MOST_PARTS:][0])
     speck = area < limit
     speck[0] = False
-    level = np.where(speck[parts], np.minimum(level, -0.05), level)
+    level = np.where(speck[parts.astype(np.intp)], np.minimum(level, -0.05), level)
     _, holes, stats, _ = cv2.connectedComponentsWithStats(1 - inside, connectivity=4)
     pinhole = stats[:, cv2.CC_STAT_AREA] < SMALLEST_PART
     pinhole[0] = False
-    return np.where(pinhole[holes] & (inside == 0), np.maximum(level, 0.05), level).astype(np.float32)
+    return np.where(pinhole[holes.astype(np.intp)] & (inside == 0), np.maximum(level, 0.05), level).astype(np.float32)
 
 
 def contour(level: np.ndarray) -> list[np.ndarray]:

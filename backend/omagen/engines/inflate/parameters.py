@@ -45,6 +45,6 @@ PARAMETERS = (
     ),
     Parameter(
         "texture_size", ParameterKind.INT, "Largest texture", 4096, minimum=256, maximum=8192, group="Material",
-        description="Longest side of the textures in pixels. They have the picture's own resolution where that is less.",
+        description="Longest side of the textures in pixels. Smaller pictures keep their own resolution.",
     ),
 )  # fmt: skip

@@ -1,4 +1,6 @@
-"""A triangulation of the silhouette in the plane whose border is the outline: conforming Delaunay of outline and interior points."""
+"""A triangulation of the silhouette in the plane whose border is the outline: conforming Delaunay of outline and
+interior points.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +121,8 @@ def _halve(points: np.ndarray, rim: np.ndarray, which: np.ndarray) -> tuple[np.n
 def _inside(delaunay: Delaunay, rim: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """(F, 3) counter-clockwise triangles inside the outline, and the faces next to each.
 
-    Triangles connected without crossing the outline are on the same side of it; which side, the outline's direction tells.
+    Triangles connected without crossing the outline are on the same side of it; which side, the outline's direction
+    tells.
     """
     simplices = delaunay.simplices.astype(np.int64)
     a, b, c = (delaunay.points[simplices[:, i]] for i in range(3))

@@ -1,8 +1,8 @@
 """Where the picture lands on the surface: seen from the front as it is, except for a narrow band along the outline.
 
-Straight projection would draw the last pixels before the outline out over the whole steep side. So the picture is let slide
-outwards a little there: along a circular cross-section, at the angle t from the outline, the surface point at distance
-R (1 - cos t) from the outline shows the pixel at distance R (1 - cos t + K t (1 - t / T)²).
+Straight projection would draw the last pixels before the outline out over the whole steep side. So the picture is let
+slide outwards a little there: along a circular cross-section, at the angle t from the outline, the surface point at
+distance R (1 - cos t) from the outline shows the pixel at distance R (1 - cos t + K t (1 - t / T)²).
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ END = 1.2
 
 
 def project(surface: Surface) -> np.ndarray:
-    """(V, 2) points of the plane, y up, whose pixels the vertices of `surface` show. No triangle is turned over or flattened."""
+    """(V, 2) points of the plane, y up, whose pixels the vertices of `surface` show. No triangle is turned over or
+    flattened.
+    """
     angle = np.arcsin(np.clip(surface.normals[:, 2], 0, 1))
     slide = surface.bend_radii() * GIVE * angle * np.clip(1 - angle / END, 0, None) ** 2
     inward = -surface.normals[:, :2] / np.maximum(np.linalg.norm(surface.normals[:, :2], axis=1, keepdims=True), 1e-9)

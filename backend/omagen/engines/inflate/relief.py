@@ -1,7 +1,7 @@
 """Relief from shading: brighter is higher, band by band.
 
-Detail that the triangles can carry becomes displacement of the front, what is finer becomes a normal map. Broad shading is
-left out, because it tells of the light rather than of the surface.
+Detail that the triangles can carry becomes displacement of the front, what is finer becomes a normal map. Broad
+shading is left out, because it tells of the light rather than of the surface.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class Relief:
 
 
 def from_shading(rgb: np.ndarray, alpha: np.ndarray, edge_length: float, strength: float) -> Relief:
-    """Relief of (H, W, 3) uint8 sRGB `rgb` where (H, W) float32 `alpha` is opaque. `edge_length` of the mesh in pixels."""
+    """Relief of (H, W, 3) uint8 sRGB `rgb` where (H, W) float32 `alpha` is opaque. `edge_length` of the mesh in
+    pixels.
+    """
     size = max(alpha.shape)
     light = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     solid = (alpha > 0.5).astype(np.float32)

@@ -1,29 +1,16 @@
-"""Triangles that are even *on the inflated surface*: edge splits, flips and tangential relaxation of the planar triangulation.
+"""The inflated surface while it is being triangulated: a planar triangulation and its height.
 
-The surface is steep at its rim, so triangles that are even in the plane would be long there. As in isotropic remeshing
-(Botsch and Kobbelt 2004) long edges are split, edges are flipped and vertices relaxed; unlike there the plane positions stay a
-valid triangulation throughout, so the surface can neither fold nor leave its outline, and splitting stops at an exact count.
+The plane positions stay a valid triangulation throughout, so the surface can neither fold nor leave its outline.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from omagen.engines.inflate.height import Height
 from omagen.engines.inflate.planar import Planar
 from omagen.engines.inflate.sizing import Sizing
-from omagen.engines.inflate.triangles import Edges, collapsible, independent, sharpness, spread_out, upright
-
-LONG = 1.4
-"""Relative length from which edges are split first."""
-SHORT = 0.5
-"""Relative length below which edges are collapsed."""
-BAD_ANGLE = 22.0
-"""Angles, in degrees, below this are worth mending."""
-FINAL_ROUNDS = 12
-MENDING_ROUNDS = 12
+from omagen.engines.inflate.triangles import Edges, independent, sharpness, upright
 
 
 class Surface:
@@ -33,16 +20,15 @@ class Surface:
         """`scale`: height of the surface over √u; a small one gives a shallow surface."""
         self._height, self._sizing, self._scale = height, sizing, scale
         self.rim = planar.rim
-        self._round = 0
         self.rim_count = int(planar.rim.max()) + 1
         self.xy = planar.points * [1.0, -1.0]
         self.faces = planar.faces
-        self.z, self.normals = self._lift(self.xy)
+        self.z, self.normals = self.lift(self.xy)
         self.z[: self.rim_count] = 0.0
         self._rim_normals = _outline_normals(self.xy, self.rim, self.rim_count)
         self.normals[: self.rim_count] = self._rim_normals
 
-    def _lift(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def lift(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """z and the unit normal, the gradient of z² - scale² u."""
         u, slope = self._height.potential(xy)
         z = self._scale * np.sqrt(u)
@@ -90,132 +76,16 @@ class Surface:
             chord = (edges.a < self.rim_count) & (edges.b < self.rim_count)
             if not chord.any():
                 return
-            self._split(edges, independent(edges, np.where(chord, 1.0, 0.0), len(self.faces)))
+            self.split(edges, independent(edges, np.where(chord, 1.0, 0.0), len(self.faces)))
 
-    def refine(self, target: int, report: Callable[[float], None]) -> None:
-        """Split the longest edges until there are `target` vertices, flipping and relaxing between the rounds."""
-        start, limit = len(self.xy), LONG
-        while len(self.xy) < target:
-            report((len(self.xy) - start) / max(target - start, 1))
-            edges = self.edges()
-            length = self.relative_lengths(edges)
-            chosen = independent(edges, np.where(length > limit, length, 0.0), len(self.faces))
-            if len(chosen) < max(0.02 * (target - len(self.xy)), 1):
-                limit *= 0.93
-            room = target - len(self.xy)
-            self._split(edges, chosen[np.argsort(-length[chosen], kind="stable")[:room]])
-            self.flip(3)
-            self.relax(0.5)
-
-    def finish(self, target: int, report: Callable[[float], None]) -> None:
-        """Even out: remove vertices that are too close, put them where edges are long, relax, and mend the worst angles."""
-        for step in range(FINAL_ROUNDS):
-            report(0.8 * step / FINAL_ROUNDS)
-            if step in (1, 4, 7):
-                self.collapse()
-                self.refine(target, lambda fraction: None)
-            self.relax(0.6)
-            self.flip(3)
-        self.flip(20)
-        for step in range(MENDING_ROUNDS):
-            report(0.8 + 0.2 * step / MENDING_ROUNDS)
-            if not self.mend():
-                break
-            self.flip(4)
-
-    def collapse(self) -> None:
-        """Merge the ends of edges that are much too short, or the shortest side of a needle."""
-        edges = self.edges()
-        points, length = self.points, self.relative_lengths(edges)
-        needle = np.maximum(
-            sharpness(points, edges.a, edges.b, edges.c), sharpness(points, edges.b, edges.a, edges.d)
-        ) > np.cos(np.radians(BAD_ANGLE))
-        short = np.flatnonzero((length < SHORT) | (needle & (length < 0.7)))
-        a, b = edges.a[short], edges.b[short]
-        kept, removed = np.minimum(a, b), np.maximum(a, b)
-        allowed = collapsible(self.faces, kept, removed, self.rim_count)
-        kept, removed, score = kept[allowed], removed[allowed], -length[short[allowed]]
-        first = np.unique(removed, return_index=True)[1]
-        kept, removed, score = kept[first], removed[first], score[first]
-        chosen = spread_out(removed, score, self.faces, len(self.xy), 2)
-        self._merge(kept[chosen], removed[chosen])
-
-    def _merge(self, kept: np.ndarray, removed: np.ndarray) -> None:
-        """Replace vertices by neighbours, except where that would tip a triangle over."""
-        into = np.arange(len(self.xy))
-        for _ in range(2):
-            into[:] = np.arange(len(self.xy))
-            into[removed] = kept
-            faces = into[self.faces]
-            whole = (faces != np.roll(faces, 1, 1)).all(1)
-            tipped = whole & ~upright(self.points, *faces.T)
-            spoiled = np.isin(removed, self.faces[tipped])
-            kept, removed = kept[~spoiled], removed[~spoiled]
-            if not spoiled.any():
-                break
-        else:
-            return
-        stays = into == np.arange(len(self.xy))
-        self.faces = (np.cumsum(stays) - 1)[faces[whole]]
-        self.xy, self.z, self.normals = self.xy[stays], self.z[stays], self.normals[stays]
-
-    def mend(self) -> bool:
-        """Move the vertices of triangles with small angles to where the smallest angle around them is largest.
-
-        Tries a few places around each (optimisation-based smoothing, Freitag and Ollivier-Gooch 1997). False if none are left.
-        """
-        points, count = self.points, len(self.xy)
-        poor = sharpness(points, *self.faces.T)
-        worst = np.zeros(count)
-        np.maximum.at(worst, self.faces.ravel(), np.repeat(poor, 3))
-        worst[: self.rim_count] = 0
-        vertices = np.flatnonzero(worst > np.cos(np.radians(BAD_ANGLE)))
-        if not len(vertices):
-            return False
-        self._round += 1
-        jitter = np.sin(12.9898 * vertices + 78.233 * self._round) * 43758.5453 % 1.0
-        vertices = vertices[spread_out(vertices, jitter, self.faces, count, 1)]
-        face, corner = np.nonzero(np.isin(self.faces, vertices))
-        owner = np.searchsorted(vertices, self.faces[face, corner])
-        b, c = self.faces[face, (corner + 1) % 3], self.faces[face, (corner + 2) % 3]
-        best, place = worst[vertices].copy(), self.xy[vertices].copy()
-        reach = np.sqrt(np.bincount(owner, np.linalg.norm(points[b] - points[c], axis=1) ** 2) / np.bincount(owner))
-        for xy in self._around(vertices, reach):
-            z, _ = self._lift(xy)
-            trial = np.concatenate([xy, z[:, None]], 1)
-            every = np.concatenate([points, trial])
-            own = count + owner
-            bad = np.where(upright(every, own, b, c), sharpness(every, own, b, c), 2.0)
-            now = np.zeros(len(vertices))
-            np.maximum.at(now, owner, bad)
-            better = (now < best - 1e-6) & (z > 0)
-            best[better], place[better] = now[better], xy[better]
-        self.xy = self.xy.copy()
-        self.xy[vertices] = place
-        z, normals = self._lift(place)
-        self.z[vertices], self.normals[vertices] = z, normals
-        return True
-
-    def _around(self, vertices: np.ndarray, reach: np.ndarray) -> Iterator[np.ndarray]:
-        """(n, 2) plane positions of surface points around `vertices`, in all directions, near and far."""
-        normal = self.normals[vertices]
-        across = np.stack([-normal[:, 1], normal[:, 0], np.zeros(len(normal))], 1)
-        flat = np.linalg.norm(across, axis=1) < 1e-6
-        across[flat] = [1.0, 0.0, 0.0]
-        across /= np.linalg.norm(across, axis=1, keepdims=True)
-        up = np.cross(normal, across)
-        for far in (0.08, 0.2, 0.4):
-            for angle in np.arange(8) * (np.pi / 4) + far:
-                step = np.cos(angle) * across + np.sin(angle) * up
-                yield self._projected(self.points[vertices] + far * reach[:, None] * step)
-
-    def _split(self, edges: Edges, chosen: np.ndarray) -> None:
+    def split(self, edges: Edges, chosen: np.ndarray) -> None:
+        """Split the inner edges `chosen`, indices of edges that share no triangle, halfway along the surface."""
         if not len(chosen):
             return
         a, b, c, d = (index[chosen] for index in (edges.a, edges.b, edges.c, edges.d))
         new = len(self.xy) + np.arange(len(chosen))
         xy = self._halfway(a, b)
-        z, normals = self._lift(xy)
+        z, normals = self.lift(xy)
         self.xy, self.z = np.concatenate([self.xy, xy]), np.concatenate([self.z, z])
         self.normals = np.concatenate([self.normals, normals])
         self.faces = self.faces.copy()
@@ -245,14 +115,15 @@ class Surface:
         for _ in range(rounds):
             edges = self.edges()
             a, b, c, d = edges.a, edges.b, edges.c, edges.d
-            before = np.maximum(sharpness(points, a, b, c), sharpness(points, b, a, d))
-            after = np.maximum(sharpness(points, c, d, b), sharpness(points, d, c, a))
+            pa, pb, pc, pd = (points[index] for index in (a, b, c, d))
+            before = np.maximum(sharpness(pa, pb, pc), sharpness(pb, pa, pd))
+            after = np.maximum(sharpness(pc, pd, pb), sharpness(pd, pc, pa))
             chord = (c < self.rim_count) & (d < self.rim_count)
             gain = np.where(chord, 0.0, before - after)
             gain[gain < 1e-6] = 0.0
             worth = np.flatnonzero(gain)
-            valid = upright(points, c[worth], d[worth], b[worth]) & upright(points, d[worth], c[worth], a[worth])
-            gain[worth[~valid]] = 0.0
+            pa, pb, pc, pd = (corner[worth] for corner in (pa, pb, pc, pd))
+            gain[worth[~(upright(pc, pd, pb) & upright(pd, pc, pa))]] = 0.0
             chosen = independent(edges, gain, len(self.faces))
             if not len(chosen):
                 return
@@ -261,7 +132,9 @@ class Surface:
             self.faces[edges.right[chosen]] = np.stack([d[chosen], c[chosen], a[chosen]], 1)
 
     def relax(self, step: float) -> None:
-        """Move inner vertices over the surface towards the weighted centre of the triangles around them (Lloyd's iteration)."""
+        """Move inner vertices over the surface towards the weighted centre of the triangles around them (Lloyd's
+        iteration).
+        """
         points, count = self.points, len(self.xy)
         corners = points[self.faces]
         centres = corners.mean(1)
@@ -273,10 +146,12 @@ class Surface:
         move = goal / np.maximum(total, 1e-12)[:, None] - points
         move -= np.sum(move * self.normals, 1, keepdims=True) * self.normals
         move[: self.rim_count] = 0.0
-        self._try(self._projected(points + step * move))
+        self._try(self.projected(points + step * move))
 
-    def _projected(self, points: np.ndarray) -> np.ndarray:
-        """(V, 2) plane positions of the surface points nearest to (V, 3) `points`, to first order (one step of Newton)."""
+    def projected(self, points: np.ndarray) -> np.ndarray:
+        """(V, 2) plane positions of the surface points nearest to (V, 3) `points`, to first order (one step of
+        Newton).
+        """
         u, slope = self._height.potential(points[:, :2])
         value = points[:, 2] ** 2 - self._scale**2 * u
         gradient = np.concatenate([-(self._scale**2) * slope, 2 * points[:, 2:]], 1)
@@ -286,13 +161,13 @@ class Surface:
     def _try(self, xy: np.ndarray) -> None:
         """Move to (V, 2) `xy` where no triangle tips over; vertices of triangles that would stay where they are."""
         xy[: self.rim_count] = self.xy[: self.rim_count]
-        z, normals = self._lift(xy)
+        z, normals = self.lift(xy)
         z[: self.rim_count] = 0.0
         moved = z > 0
         for _ in range(8):
             keep = ~moved[:, None]
             points = np.concatenate([np.where(keep, self.xy, xy), np.where(moved, z, self.z)[:, None]], 1)
-            bad = moved[self.faces].any(1) & ~upright(points, *self.faces.T)
+            bad = moved[self.faces].any(1) & ~upright(*points[self.faces].swapaxes(0, 1))
             if not bad.any():
                 self.xy, self.z = points[:, :2], points[:, 2]
                 self.normals = np.where(keep, self.normals, normals)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 
 STEEPEST = 1e-3
 """Triangles lean at most so far that their area in the plane is this share of their true area."""
@@ -13,7 +13,9 @@ STEEPEST = 1e-3
 
 @dataclass(frozen=True)
 class Edges:
-    """The inner edges of a triangulation: `a` to `b` in triangle `left`, whose third vertex is `c`; `d` is across, in `right`."""
+    """The inner edges of a triangulation: `a` to `b` in triangle `left`, whose third vertex is `c`; `d` is across, in
+    `right`.
+    """
 
     a: np.ndarray
     b: np.ndarray
@@ -44,30 +46,30 @@ def independent(edges: Edges, score: np.ndarray, faces: int) -> np.ndarray:
     return np.flatnonzero((rank > 0) & (rank == best[edges.left]) & (rank == best[edges.right]))
 
 
-def sharpness(points: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Cosine of the smallest angle of triangles in space: 0.5 is even, 1 is degenerate."""
-    p, q, r = points[a], points[b], points[c]
+def sharpness(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """Cosine of the smallest angle of triangles with corners (n, 3): 0.5 is even, 1 is degenerate."""
     x, y, z = (np.einsum("ij,ij->i", e, e) for e in (q - r, r - p, p - q))
     small = np.minimum(np.minimum(x, y), z)
     product = np.maximum(x * y * z / np.maximum(small, 1e-30), 1e-30)
     return (x + y + z - 2 * small) / (2 * np.sqrt(product))
 
 
-def upright(points: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """True for triangles that face up, steep at most as `STEEPEST` says."""
-    normal = np.cross(points[b] - points[a], points[c] - points[a])
+def upright(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """True for triangles with corners (n, 3) that face up, steep at most as `STEEPEST` says."""
+    normal = np.cross(q - p, r - p)
     return normal[:, 2] > STEEPEST * np.linalg.norm(normal, axis=1)
 
 
 def collapsible(faces: np.ndarray, kept: np.ndarray, removed: np.ndarray, rim_count: int) -> np.ndarray:
     """(n,) bool: which edges can be collapsed, `removed` into `kept`, without changing the topology.
 
-    The ends may share no neighbours but the two across the edge, and no new edge may join two vertices of the outline (the
-    first `rim_count`).
+    The ends may share no neighbours but the two across the edge, and no new edge may join two vertices of the outline
+    (the first `rim_count`).
     """
     count = int(faces.max()) + 1
     start, end = faces[:, [0, 1, 2, 1, 2, 0]].ravel(), faces[:, [1, 2, 0, 0, 1, 2]].ravel()
-    near = csr_matrix((np.ones(len(start), np.int32), (start, end)), shape=(count, count)).minimum(1)
+    near = csr_array((np.ones(len(start), np.int32), (start, end)), shape=(count, count))
+    near.data[:] = 1
     common = near[kept].multiply(near[removed])
     on_rim = (np.arange(count) < rim_count).astype(np.int32)
     both = (kept < rim_count) & (near[removed] @ on_rim - common @ on_rim > 1)
