@@ -6,17 +6,21 @@ alpha channel. Its alpha is the mask that goes to the engine.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 import bpy
+import numpy as np
 
 from ..backend.omagen.protocol import ErrorCode, OmagenError
+from . import timers
 from .scene.read_image import base_colour_image
 
 if TYPE_CHECKING:
     from .properties import OmagenSettings
 
+PREVIEW_SIZE: Final = 256
 OF: Final = "omagen_cutout_of"
 """Custom property of a cut-out: the key of the picture that it was made from."""
 
@@ -58,12 +62,48 @@ def write(key: str, title: str, png: bytes) -> bpy.types.Image:
         bpy.data.images.remove(image)
         raise OmagenError(ErrorCode.ENVIRONMENT, "The cut-out could not be read.", "Try again.")
     image[OF] = key
+    draw_preview(image)
     if old is not None:
         old.user_remap(image)
         name = old.name
         bpy.data.images.remove(old)
         image.name = name
     return image
+
+
+def draw_preview(image: bpy.types.Image) -> None:
+    """Make a cut-out's preview show its transparency; Blender's own shows the colours beneath."""
+    width, height = image.size
+    values = np.empty(width * height * image.channels, np.float32)
+    image.pixels.foreach_get(values)
+    step = max(1, max(width, height) // PREVIEW_SIZE)
+    small = values.reshape(height, width, image.channels)[::step, ::step].copy()
+    small[..., :3] *= small[..., 3:]
+    preview = image.preview_ensure()
+    preview.image_size = (small.shape[1], small.shape[0])
+    preview.image_pixels_float.foreach_set(small.ravel())
+
+
+def install(stack: ExitStack) -> None:
+    handlers = bpy.app.handlers.depsgraph_update_post
+    handlers.append(_on_update)
+    stack.callback(handlers.remove, _on_update)
+
+
+@bpy.app.handlers.persistent
+def _on_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
+    """After a brush stroke on a cut-out, renew its preview in a later tick."""
+    for update in depsgraph.updates:
+        if isinstance(update.id, bpy.types.Image) and is_cutout(update.id) and not bpy.app.background:
+            name = update.id.name
+            timers.retry(lambda name=name: _renew_preview(name))
+
+
+def _renew_preview(name: str) -> bool:
+    image = bpy.data.images.get(name)
+    if image is not None and is_cutout(image):
+        draw_preview(image)
+    return True
 
 
 def is_cutout(image: bpy.types.Image) -> bool:

@@ -11,12 +11,12 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-VIEW: Final = Vector((0.62, -1.0, 0.38)).normalized()
+VIEW: Final = Vector((0.42, -1.0, 0.27)).normalized()
 """Where the camera stands as seen from the object, whose front is -Y."""
 LENS_MM: Final = 85.0
-FILL: Final = 0.72
+FILL: Final = 0.8
 """How much of the picture's height or width the object takes."""
-BACKDROP_COLOR: Final = (0.82, 0.83, 0.85, 1.0)
+BACKDROP_COLOR: Final = (0.6, 0.62, 0.65, 1.0)
 
 
 def compose(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:

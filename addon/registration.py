@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import bpy
 
-from . import command, parameters, preferences, properties, timers
+from . import command, cutouts, parameters, preferences, properties, timers
 from .operators import backend, cutout, drop, generate, jobs, models, painting
 from .panels import image_editor, job_list, sidebar, status_bar, thumbnails
 
@@ -29,6 +29,7 @@ INSTALLERS = (
     properties.install,
     parameters.install,
     thumbnails.install,
+    cutouts.install,
     status_bar.install,
     command.install,
     timers.install,

@@ -36,7 +36,7 @@ class OMAGEN_PT_image(bpy.types.Panel):
             layout.operator("omagen.cutout", icon="IMAGE_ALPHA")
         if engine is not None and settings.needs_picture(engine):
             layout.prop(chosen, "engine", text="")
-            draw_generate(layout, context)
+            draw_generate(layout, context, warnings=False)
 
 
 CLASSES = (OMAGEN_PT_image,)

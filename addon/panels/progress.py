@@ -30,12 +30,14 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def draw(layout: bpy.types.UILayout, context: bpy.types.Context, now: Runtime) -> None:
+def draw(layout: bpy.types.UILayout, context: bpy.types.Context, now: Runtime, warnings: bool = True) -> None:
     task = now.active
     if task is not None:
         draw_running(layout, task, sum(not other.ended for other in now.tasks) - 1)
     elif now.tasks:
         draw_ended(layout, context, now.tasks[-1])
+        if warnings:
+            draw_warnings(layout, context, now.tasks[-1])
 
 
 def draw_running(layout: bpy.types.UILayout, task: Task, others: int) -> None:
@@ -56,6 +58,9 @@ def draw_ended(layout: bpy.types.UILayout, context: bpy.types.Context, task: Tas
         layout.label(text=f"{task.title} was cancelled", icon="X", translate=False)
     else:
         draw_error(layout, context, task.error, title=task.title)
+
+
+def draw_warnings(layout: bpy.types.UILayout, context: bpy.types.Context, task: Task) -> None:
     for warning in task.job.warnings if task.job and task.error is None else ():
         wrapped_text.draw(layout, context, warning, icon="INFO")
 

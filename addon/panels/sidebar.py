@@ -26,14 +26,14 @@ def ensure_backend(context: bpy.types.Context) -> None:
             now.refresh()
 
 
-def draw_generate(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+def draw_generate(layout: bpy.types.UILayout, context: bpy.types.Context, warnings: bool = True) -> None:
     """The one primary button, and what came of pressing it."""
     now = runtime.peek()
     row = layout.row()
     row.scale_y = 1.5
     row.operator("omagen.generate", icon="MESH_MONKEY")
     if now is not None:
-        progress.draw(layout, context, now)
+        progress.draw(layout, context, now, warnings)
 
 
 def draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context, problem: str) -> None:
