@@ -40,7 +40,7 @@ def main() -> int:
     for path in outputs.values():
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
-    words = ["generate", str(image), "--seed", "1", "--resolution", "768", "--samples", "12"]
+    words = ["generate", str(image), "--seed", "1", "--resolution", "640", "--samples", "12"]
     words += [word for option, path in outputs.items() for word in (option, str(path))]
     variables = {"OMAGEN_PYTHON": sys.executable, "OMAGEN_DATA": str(CACHE / "data")}
     status = tool.omagen(archive, CACHE / "profile", words, variables)
