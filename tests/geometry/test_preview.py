@@ -83,7 +83,7 @@ def test_cut_out_material_leaves_holes() -> None:
 
 
 def test_nearer_triangle_wins_whatever_the_order() -> None:
-    corners = np.float32([[[0, 0], [8, 0], [0, 8]]] * 2)
+    corners = np.array([[[0, 0], [8, 0], [0, 8]]] * 2, np.float32)
     for near in ([1, 2], [2, 1]):
         triangle, weights = visible_triangles(corners, np.repeat(np.array(near, np.float32)[:, None], 3, 1), 8)
         seen = triangle >= 0
