@@ -13,6 +13,7 @@ from omagen_extension.addon.client.api import Client  # pyright: ignore[reportMi
 from omagen_extension.addon.client.backend import Backend  # pyright: ignore[reportMissingImports]
 from omagen_extension.backend.omagen.protocol import (  # pyright: ignore[reportMissingImports]
     ErrorCode,
+    Job,
     JobState,
     OmagenError,
     Request,
@@ -52,7 +53,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     backend.stop()
 
 
-def _ended(client: Client, id: str) -> object:
+def _ended(client: Client, id: str) -> Job:
     end = time.monotonic() + 120
     while not (job := client.job(id)).state.ended:
         assert time.monotonic() < end

@@ -87,26 +87,21 @@ class Lane:
             self._kill()
 
     def _next(self) -> Job | None:
+        """Take the oldest job that this lane may run."""
         try:
-            waiting = self._store.queued()
+            job = self._store.next(self.device)
+            if job is None:
+                return None
+            self._job = job.id
+            self._publish(self._store.move(job.id, JobState.RUNNING))
+            return job
+        except ValueError:  # cancelled, or taken by another lane, since it was read
+            log.debug("job %s is not waiting any more", self._job)
         except OmagenError:
-            log.exception("the job list cannot be read")
+            log.exception("no job can be taken from the list")
             time.sleep(_RETRY_S)
-            self._wake.set()
-            return None
-        for job in waiting:
-            if job.request.device in ("auto", self.device):
-                self._job = job.id
-                try:
-                    self._publish(self._store.move(job.id, JobState.RUNNING))
-                    return job
-                except ValueError:  # cancelled, or taken by another lane, since it was listed
-                    self._job = None
-                except OmagenError:
-                    log.exception("job %s cannot be started", job.id)
-                    time.sleep(_RETRY_S)
-                    self._wake.set()
-                    return None
+        self._job = None
+        self._wake.set()
         return None
 
     def _run(self, job: Job) -> None:

@@ -97,7 +97,7 @@ class Queue:
 
     @property
     def waiting(self) -> int:
-        return len(self.store.queued())
+        return self.store.waiting()
 
     def _publish(self, event: Event) -> None:
         with self._lock:

@@ -100,6 +100,18 @@ class Store:
         query = "SELECT * FROM jobs WHERE state = ? AND owner = ? ORDER BY seq"
         return [self._job(row) for row in self._select(query, (JobState.QUEUED.value, self.owner))]
 
+    def next(self, device: str) -> Job | None:
+        """The oldest of this process's waiting jobs that may run on `device`."""
+        where = "state = ? AND owner = ? AND json_extract(request, '$.device') IN ('auto', ?)"
+        query = f"SELECT * FROM jobs WHERE {where} ORDER BY seq LIMIT 1"
+        rows = self._select(query, (JobState.QUEUED.value, self.owner, device))
+        return self._job(rows[0]) if rows else None
+
+    def waiting(self) -> int:
+        """How many of this process's jobs wait."""
+        query = "SELECT COUNT(*) FROM jobs WHERE state = ? AND owner = ?"
+        return self._select(query, (JobState.QUEUED.value, self.owner))[0][0]
+
     def move(
         self, id: str, state: JobState, *, error: OmagenError | None = None, outcome: dict[str, Any] | None = None
     ) -> Event:
