@@ -101,8 +101,8 @@ def metallic_roughness(atlas: Atlas, light: np.ndarray, roughness: float, metall
     """
     varied = np.clip(roughness * (1.08 - 0.16 * light), 0.02, 1.0).astype(np.float32)
     image = atlas.paint(varied, varied)
+    image[image == 0] = roughness
     small = cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    small[small < 0.01] = roughness
     packed = np.stack([np.full_like(small, 1.0), small, np.full_like(small, metallic)], 2)
     return np.round(packed * 255).astype(np.uint8)
 
