@@ -235,4 +235,6 @@ def test_a_cancelled_code_is_kept(session: Session, server: FakeServer) -> None:
     results: list[object] = []
     session.call(lambda client: client.health(), results.append)
     pump_until(session, lambda: results)
-    assert isinstance(results[0], OmagenError) and results[0].code is ErrorCode.CANCELLED
+    (error,) = results
+    assert isinstance(error, OmagenError)
+    assert error.code is ErrorCode.CANCELLED
