@@ -12,7 +12,9 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ..backend.omagen import protocol
+from ..backend.omagen.protocol import OmagenError
 from . import runtime
+from .client import process
 from .client.backend import Backend
 from .panels import model_list, wrapped_text
 
@@ -79,6 +81,7 @@ class OmagenPreferences(bpy.types.AddonPreferences):
         name="Install Command",
         description="Type or paste this into a terminal: it creates a Python environment with the backend in it",
         get=_install_command,
+        set=lambda self, value: None,  # without it the text could not be selected
     )
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -102,7 +105,7 @@ class OmagenPreferences(bpy.types.AddonPreferences):
     def _draw_setup(self, context: bpy.types.Context, problem: str) -> None:
         box = self.layout.box()
         wrapped_text.draw(box, context, problem, icon="INFO")
-        box.label(text="1. In a terminal (Python 3.11 or newer is needed):")
+        box.label(text="1. Copy this line into a terminal; it needs Python 3.11 or newer:")
         row = box.row()
         row.use_property_split = False
         row.prop(self, "install_command", text="")
@@ -134,11 +137,13 @@ def data_folder(context: bpy.types.Context | None = None) -> Path:
 
 def configuration_problem(context: bpy.types.Context | None = None) -> str:
     """What keeps the backend from being started, in words for the user; empty when nothing does."""
-    program = python_program(context)
-    if not program:
+    chosen = python_program(context)
+    if not chosen:
         return "Omagen needs a Python environment for its backend. Set it in Omagen's preferences: Python Environment."
-    if not Path(program).is_file():
-        return f"There is no Python program at {program}. Set it in Omagen's preferences: Python Environment."
+    try:
+        process.python_program(chosen)
+    except OmagenError as error:
+        return f"{error.message} Set it in Omagen's preferences: Python Environment."
     return ""
 
 

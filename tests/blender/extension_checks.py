@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -280,7 +281,8 @@ def check_unregister_leaves_nothing_and_register_works_again():
 
 
 def check_a_registration_that_fails_half_way_leaves_nothing():
-    module, registration = importlib.import_module(PACKAGE), part("registration")
+    module = importlib.import_module(PACKAGE)
+    registration: Any = part("registration")
     module.unregister()
 
     def break_off(stack):
