@@ -23,8 +23,8 @@ def test_cube_is_closed_and_has_six_charts() -> None:
     mesh = cube(materials=(Material(base_color_texture=Texture(noise(0, size=32))),))
     assert quality_report(mesh) == {
         "triangles": 12, "vertices": 8, "components": 1, "watertight": True, "consistent_winding": True,
-        "open_edges": 0, "non_manifold_edges": 0, "degenerate_faces": 0, "size_m": [1.0, 1.0, 1.0], "materials": 1, "uv_charts": 6,
-        "uv_coverage": pytest.approx(6 / 16), "texture_size": [32, 32],
+        "open_edges": 0, "non_manifold_edges": 0, "degenerate_faces": 0, "size_m": [1.0, 1.0, 1.0],
+        "materials": 1, "uv_charts": 6, "uv_coverage": pytest.approx(6 / 16), "texture_size": [32, 32],
     }  # fmt: skip
 
 

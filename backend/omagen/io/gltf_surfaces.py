@@ -48,9 +48,7 @@ class Surfaces:
         extensions = typed(entry.get("extensions", {}), dict, "extensions")
         if "KHR_materials_pbrSpecularGlossiness" in extensions and not surface:
             surface = _from_specular_glossiness(extensions["KHR_materials_pbrSpecularGlossiness"])
-            self._warn(
-                f'The material "{name}" describes gloss and specular colour; only its colour and gloss are kept.'
-            )
+            self._warn(f'Only the colour and the gloss of the material "{name}" are kept, not its specular colour.')
         placements: list[Placement] = []
 
         def texture(owner: dict[str, Any], key: str, role: str) -> Texture | None:
@@ -63,9 +61,6 @@ class Surfaces:
                     self._warn(f'The strength of the {role} texture of "{name}" is not kept.')
             return found
 
-        strength = typed(extensions.get("KHR_materials_emissive_strength", {}), dict, "KHR_materials_emissive_strength")
-        glow = number(strength.get("emissiveStrength", 1), "emissiveStrength")
-        red, green, blue = numbers(entry.get("emissiveFactor", [0, 0, 0]), 3, "emissiveFactor")
         base = numbers(surface.get("baseColorFactor", [1, 1, 1, 1]), 4, "baseColorFactor")
         alpha_mode = entry.get("alphaMode", "OPAQUE")
         if alpha_mode not in ("OPAQUE", "MASK", "BLEND"):
@@ -75,7 +70,7 @@ class Surfaces:
             base_color=(base[0], base[1], base[2], base[3]),
             metallic=number(surface.get("metallicFactor", 1), "metallicFactor"),
             roughness=number(surface.get("roughnessFactor", 1), "roughnessFactor"),
-            emissive=(red * glow, green * glow, blue * glow),
+            emissive=_emission(entry, extensions),
             alpha_mode=alpha_mode,
             alpha_cutoff=number(entry.get("alphaCutoff", 0.5), "alphaCutoff"),
             double_sided=entry.get("doubleSided") is True,
@@ -88,6 +83,13 @@ class Surfaces:
         if len(set(placements)) > 1:
             self._warn(f'The textures of "{name}" use different UVs; all are put on those of the first.')
         return material, placements[0] if placements else Placement()
+
+
+def _emission(entry: dict[str, Any], extensions: dict[str, Any]) -> tuple[float, float, float]:
+    strength = typed(extensions.get("KHR_materials_emissive_strength", {}), dict, "KHR_materials_emissive_strength")
+    glow = number(strength.get("emissiveStrength", 1), "emissiveStrength")
+    red, green, blue = numbers(entry.get("emissiveFactor", [0, 0, 0]), 3, "emissiveFactor")
+    return red * glow, green * glow, blue * glow
 
 
 def _placement(info: dict[str, Any]) -> Placement:
