@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from omagen_extension.addon.client.api import Client
@@ -232,7 +233,7 @@ def test_close_ends_the_thread_in_the_midst_of_a_transfer(session: Session) -> N
 
 def test_a_cancelled_code_is_kept(session: Session, server: FakeServer) -> None:
     server.error = 409, OmagenError("cancelled", "Cancelled.", "")
-    results: list[object] = []
+    results: list[Any] = []
     session.call(lambda client: client.health(), results.append)
     pump_until(session, lambda: results)
     (error,) = results
