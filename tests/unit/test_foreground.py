@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import types
+from pathlib import Path
+
 import numpy as np
 import pytest
-from omagen.foreground import cut_out, cutout
+from omagen.foreground import cut_out, cutout, network
 from omagen.foreground.classical import segment
 from omagen.foreground.color import fill, foreground_color
 from omagen.foreground.matting import soften
 from omagen.protocol import OmagenError
 from omagen.shapes import Picture
+from PIL import Image
 
 
 class Listener:
@@ -79,6 +85,42 @@ def test_a_network_is_used_where_one_is_installed(monkeypatch: pytest.MonkeyPatc
     listener = Listener()
     cut_out(picture(photo(disc())), None, listener)
     assert not listener.warnings
+
+
+@pytest.fixture
+def rembg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> types.SimpleNamespace:
+    """A stand-in for rembg that finds `disc()`, and a catalogue that has the model u2net."""
+    model = tmp_path / "u2net.onnx"
+    monkeypatch.setattr(network.catalog, "find", lambda id: model if id == "u2net" else None)
+    monkeypatch.setenv("U2NET_HOME", "")
+    monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "")
+    found = Image.fromarray(np.round(disc() * 255).astype(np.uint8))
+    fake = types.SimpleNamespace(
+        new_session=lambda name, providers: (name, os.environ["U2NET_HOME"]),
+        remove=lambda image, session, only_mask: found if session == ("u2net", str(tmp_path)) else None,
+    )
+    monkeypatch.setitem(sys.modules, "rembg", fake)
+    return fake
+
+
+def test_the_network_reads_the_catalogues_file(rembg: types.SimpleNamespace) -> None:
+    find = network.installed_network()
+    assert find is not None
+    np.testing.assert_allclose(find(photo(disc()), lambda _: None), disc(), atol=1 / 255)
+
+
+def test_a_broken_model_is_an_error_that_names_it(rembg: types.SimpleNamespace) -> None:
+    rembg.new_session = lambda name, providers: 1 / 0
+    find = network.installed_network()
+    assert find is not None
+    with pytest.raises(OmagenError, match="u2net") as caught:
+        find(photo(disc()), lambda _: None)
+    assert caught.value.code == "model" and caught.value.remedy
+
+
+def test_a_model_without_rembg_is_not_used(rembg: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rembg", None)
+    assert network.installed_network() is None
 
 
 def test_segmentation_finds_an_object_before_a_cluttered_background() -> None:

@@ -10,9 +10,12 @@ import cv2
 import numpy as np
 
 from omagen import catalog
+from omagen.protocol import ErrorCode, OmagenError
 
-MODELS = ("isnet-general-use", "u2net", "silueta")
-"""In order of preference. Nothing is ever fetched here: the catalogue downloads when the user asks for it."""
+MODELS = ("birefnet-general-lite", "isnet-general-use", "u2net", "silueta", "u2netp")
+"""Best edges first. Nothing is ever fetched here: the catalogue downloads when the user asks for it."""
+LARGEST = 1024
+"""Longest side of what the network is shown; it works at less than that itself."""
 
 log = logging.getLogger(__name__)
 Find = Callable[[np.ndarray, Callable[[float], None]], np.ndarray]
@@ -40,11 +43,20 @@ def _rembg(model: str, folder: str) -> Find:
 
     def find(rgb: np.ndarray, report: Callable[[float], None]) -> np.ndarray:
         report(0.0)
-        session = rembg.new_session(model, providers=["CPUExecutionProvider"])
-        report(0.4)
-        scale = min(1.0, 1024 / max(rgb.shape[:2]))
-        small = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        mask = rembg.remove(Image.fromarray(small), session=session, only_mask=True)
+        scale = min(1.0, LARGEST / max(rgb.shape[:2]))
+        small = Image.fromarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        try:
+            session = rembg.new_session(model, providers=["CPUExecutionProvider"])
+            report(0.4)
+            mask = rembg.remove(small, session=session, only_mask=True)
+        except OmagenError:
+            raise
+        except Exception as error:  # onnxruntime's errors have no common base
+            log.exception("the model %s failed", model)
+            raise OmagenError(
+                ErrorCode.MODEL, f"The background-removal model {model} could not be run: {error}",
+                "Delete it and download it again, or supply a mask.",
+            ) from error  # fmt: skip
         report(1.0)
         return np.asarray(mask, np.float32) / 255
 
