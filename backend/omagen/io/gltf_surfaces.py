@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -62,16 +62,13 @@ class Surfaces:
             return found
 
         base = numbers(surface.get("baseColorFactor", [1, 1, 1, 1]), 4, "baseColorFactor")
-        alpha_mode = entry.get("alphaMode", "OPAQUE")
-        if alpha_mode not in ("OPAQUE", "MASK", "BLEND"):
-            raise broken(f"alphaMode is {str(alpha_mode)[:20]!r}")
         material = Material(
             name=name,
             base_color=(base[0], base[1], base[2], base[3]),
             metallic=number(surface.get("metallicFactor", 1), "metallicFactor"),
             roughness=number(surface.get("roughnessFactor", 1), "roughnessFactor"),
             emissive=_emission(entry, extensions),
-            alpha_mode=alpha_mode,
+            alpha_mode=_alpha_mode(entry),
             alpha_cutoff=number(entry.get("alphaCutoff", 0.5), "alphaCutoff"),
             double_sided=entry.get("doubleSided") is True,
             base_color_texture=texture(surface, "baseColorTexture", "base colour"),
@@ -83,6 +80,13 @@ class Surfaces:
         if len(set(placements)) > 1:
             self._warn(f'The textures of "{name}" use different UVs; all are put on those of the first.')
         return material, placements[0] if placements else Placement()
+
+
+def _alpha_mode(entry: dict[str, Any]) -> Literal["OPAQUE", "MASK", "BLEND"]:
+    mode = entry.get("alphaMode", "OPAQUE")
+    if mode not in ("OPAQUE", "MASK", "BLEND"):
+        raise broken(f"alphaMode is {str(mode)[:20]!r}")
+    return mode
 
 
 def _emission(entry: dict[str, Any], extensions: dict[str, Any]) -> tuple[float, float, float]:
