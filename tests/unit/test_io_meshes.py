@@ -175,7 +175,7 @@ def test_faces_with_undefined_corners_are_dropped_with_a_warning(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("name", "triangles", "materials", "low", "high"),
-    # triangles, materials and bounds as Blender 4.5's own importers report them
+    # triangles and bounds as Blender 4.5 imports them; a file without any material gets our default one
     [
         ("alpha_modes.glb", 61, 6, (-4.3, -0.1, -0.75), (4.3, 2.29953, 0.55)),
         ("flight_helmet_multimaterial.glb", 94722, 6, (-0.20364, -0.00002, -0.17155), (0.16294, 0.716, 0.20003)),
@@ -186,7 +186,7 @@ def test_faces_with_undefined_corners_are_dropped_with_a_warning(tmp_path: Path)
         ("mountain_open_boundary.glb", 50562, 1, (-15.55716, 7.05598, -14.42024), (17.43064, 24.91210, 18.56213)),
     ],
 )
-def test_shared_meshes_read_as_blender_reads_them(
+def test_shared_meshes_have_the_triangles_and_bounds_that_blender_imports(
     assets: Path, name: str, triangles: int, materials: int, low: tuple[float, ...], high: tuple[float, ...]
 ) -> None:
     mesh, warnings = read_mesh(assets / "meshes" / name)
