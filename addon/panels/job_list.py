@@ -22,9 +22,6 @@ ICONS = {
 }
 
 
-ROW_SCALE = 1.6
-
-
 class OMAGEN_UL_jobs(bpy.types.UIList):
     bl_idname = "OMAGEN_UL_jobs"
 
@@ -34,12 +31,10 @@ class OMAGEN_UL_jobs(bpy.types.UIList):
         if job is None:
             return
         row = layout.row(align=True)
-        row.scale_y = ROW_SCALE
         picture = thumbnails.of_job(job)
         name = job.request.name or job.request.engine
         if picture:
-            row.template_icon(icon_value=picture, scale=1.0)
-            row.label(text=name, translate=False)
+            row.label(text=name, icon_value=picture, translate=False)
         else:
             row.label(text=name, icon="IMAGE_DATA" if job.request.engine == "cutout" else "MESH_DATA", translate=False)
         side = row.row()

@@ -34,9 +34,11 @@ def draw_cutout(layout: bpy.types.UILayout, settings: OmagenSettings) -> None:
     layout.operator("omagen.cutout", text="Cut Out Again" if settings.mask else "Cut Out", icon="IMAGE_ALPHA")
     if settings.mask:
         draw_strokes(layout)
+    if not settings.mask:
+        _split(layout).prop(settings, "mask")
+        return
     row = _split(layout).row(align=True, heading="Mask")
-    if settings.mask:
-        row.prop(settings, "use_mask", text="")
+    row.prop(settings, "use_mask", text="")
     choice = row.row(align=True)
     choice.active = settings.use_mask
     choice.prop(settings, "mask", text="")
