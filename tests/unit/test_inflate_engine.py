@@ -133,3 +133,17 @@ def test_pictures_without_an_object_are_refused_with_a_remedy(assets: Path, name
         with pytest.raises(OmagenError) as caught:
             attempt(assets / "malformed" / name)
         assert caught.value.code is ErrorCode.INPUT and caught.value.remedy
+
+
+def test_a_filled_back_has_the_outlines_colours_and_none_of_the_detail(tmp_path: Path) -> None:
+    y, x = np.mgrid[:200, :200] - 99.5
+    radius = np.hypot(x, y)
+    rgba = np.dstack([np.where(radius < 40, value, 200 - value) for value in (200, 20, 20)] + [255 * (radius < 80)])
+    path = tmp_path / "eye.png"
+    cv2.imwrite(str(path), rgba.astype(np.uint8))
+    mesh = inflate(path, back_picture="fill")
+    texture = mesh.materials[0].base_color_texture
+    assert texture is not None and mesh.uv is not None
+    front, back = (texture.pixels[:, half] for half in (slice(0, 190), slice(190, None)))
+    assert np.ptp(front[..., 2].astype(int)) > 150
+    assert np.ptp(back[..., 2].astype(int)) < 12

@@ -14,6 +14,8 @@ from omagen.foreground.color import fill
 GUTTER = 16
 """Least number of texels between charts and around them: four levels of mip-mapping without bleeding."""
 
+RIM = 0.015
+"""Width, as a fraction of the longest side, of the band along the outline that gives a filled back its colours."""
 FLAT_NORMAL = np.array([128, 128, 255], np.uint8)
 
 
@@ -65,10 +67,10 @@ def base_color(atlas: Atlas, rgb: np.ndarray, covered: np.ndarray, back: str) ->
     """(H, W, 3) uint8 sRGB atlas.
 
     rgb: (h, w, 3) uint8 foreground colours of the crop. covered: (h, w) float32, 0 to 1, where they can be trusted.
-    back: `mirror` shows the picture again, `fill` its colours without its detail.
+    back: `mirror` shows the picture again, `fill` the colours of its outline without its detail.
     """
     front = _calm_rim(rgb, covered)
-    behind = front if back == "mirror" else _without_detail(rgb, covered)
+    behind = front if back == "mirror" else _from_rim(front, covered)
     image = atlas.paint(front, behind)
     weight = atlas.paint(covered, covered)
     return fill(image, weight)
@@ -107,13 +109,18 @@ def metallic_roughness(atlas: Atlas, light: np.ndarray, roughness: float, metall
     return np.round(packed * 255).astype(np.uint8)
 
 
+def _depth(covered: np.ndarray) -> np.ndarray:
+    """(h, w) float32 distance, in texels, to where the object ends."""
+    return cv2.distanceTransform(np.pad((covered > 0.5).astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+
+
 def _calm_rim(rgb: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """`rgb` with its outermost texels smoothed, the more the nearer to the outline.
 
     There the surface turns away and few texels span a long way, so detail would be drawn out into streaks.
     """
     unit = max(rgb.shape[:2]) / 1024
-    depth = cv2.distanceTransform(np.pad((covered > 0.5).astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    depth = _depth(covered)
     result = rgb.astype(np.float32)
     weighted = result * covered[..., None]
     for sigma, reach in ((1.5, 5.0), (3.0, 3.0), (6.0, 1.8)):
@@ -124,13 +131,8 @@ def _calm_rim(rgb: np.ndarray, covered: np.ndarray) -> np.ndarray:
     return np.round(np.clip(result, 0, 255)).astype(np.uint8)
 
 
-def _without_detail(rgb: np.ndarray, covered: np.ndarray) -> np.ndarray:
-    """The picture's colours, strongly smoothed inside the outline."""
-    size = max(rgb.shape[:2])
-    small = 96 / size
-    shape = (max(1, round(rgb.shape[1] * small)), max(1, round(rgb.shape[0] * small)))
-    total = cv2.resize(rgb * covered[..., None], shape, interpolation=cv2.INTER_AREA)
-    weight = cv2.resize(covered, shape, interpolation=cv2.INTER_AREA)
-    total, weight = cv2.GaussianBlur(total, (0, 0), 4.0), cv2.GaussianBlur(weight, (0, 0), 4.0)
-    smooth = np.clip(total / np.maximum(weight, 1e-4)[..., None], 0, 255)
-    return cv2.resize(smooth, rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
+def _from_rim(front: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """(h, w, 3) uint8: the colours along the outline, continued smoothly over the inside."""
+    band = max(2.0, RIM * max(covered.shape))
+    weight = np.where(_depth(covered) <= band, covered, np.float32(0)) ** 4
+    return cv2.GaussianBlur(fill(front, weight), (0, 0), band / 2)

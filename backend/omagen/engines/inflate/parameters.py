@@ -32,7 +32,7 @@ PARAMETERS = (
         "back_picture", ParameterKind.CHOICE, "Back shows", "mirror", group="Material",
         choices=(
             Choice("mirror", "The picture", "The picture again, mirrored."),
-            Choice("fill", "Its colours", "The picture's colours without its detail."),
+            Choice("fill", "Plain colours", "The colours along the outline, without the picture's detail."),
         ),
     ),
     Parameter(
