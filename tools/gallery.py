@@ -1,6 +1,6 @@
-"""Draw docs/gallery.png: each picture and, beside it, the object that `inflate` makes of it, from four sides.
+"""Draw docs/gallery.jpg: each picture and, beside it, the object that `inflate` makes of it, from four sides.
 
-    .venv/bin/python tools/gallery.py -o docs/gallery.png photo.jpg chair.png …
+    .venv/bin/python tools/gallery.py -o docs/gallery.jpg photo.jpg chair.png …
 
 A mask beside a picture (photo.mask.png) is used. Cycles renders in the bpy module (OMAGEN_BPY_PYTHON or .venv-blender).
 """
@@ -21,14 +21,14 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULE_PYTHON = os.environ.get("OMAGEN_BPY_PYTHON", str(ROOT / ".venv-blender" / "bin" / "python"))
 SIZE = 256
 SAMPLES = 48
-TURNS = {"front": -22.8, "three-quarter": 0.0, "side": 67.2, "back": 157.2}
+TURNS = {"front": 22.8, "three-quarter": -10.0, "side": -55.0, "back": 202.8}
 """Degrees by which the object is turned before the product shot's camera, which looks from 22.8° to its right."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", nargs="+", type=Path)
-    parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "gallery.png")
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "gallery.jpg")
     parser.add_argument("--render", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.render:
@@ -86,7 +86,7 @@ def compose(pictures: list[Path], folder: Path, output: Path) -> None:
         sheet.paste(picture, place, picture)
         for column, side in enumerate(TURNS, 1):
             sheet.paste(Image.open(folder / f"{path.stem}.{side}.png"), (column * SIZE, row * SIZE))
-    sheet.quantize(256, method=Image.Quantize.MEDIANCUT).save(output, optimize=True)
+    sheet.save(output, quality=88, optimize=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -130,3 +132,32 @@ def test_a_malformed_mask(client: Client, name: str) -> None:
     job = _ended(client, client.submit(request).id)
     assert job.state is JobState.FAILED
     assert job.error.code is ErrorCode.INPUT
+
+
+@pytest.mark.parametrize(("engine", "names"), [("inflate", PICTURES), ("mesh", MESHES)])
+def test_the_command_line_tells_every_failure_in_words(tmp_path: Path, engine: str, names: list[str]) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "omagen",
+        "generate",
+        "--engine",
+        engine,
+        "--json",
+        "--data",
+        str(tmp_path / "data"),
+    ]
+    files = [str(FOLDER / name) for name in names]
+    done = subprocess.run([*command, "-o", str(tmp_path / "out"), *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(answer["input"]).name for answer in answers] == names
+    for name, answer in zip(names, answers, strict=True):
+        if answer["error"]:
+            assert name not in MERELY_ODD
+            assert answer["error"]["message"]
+            assert answer["error"]["remedy"]
+        else:
+            assert name in MERELY_ODD | EITHER
+            assert Path(answer["output"]).is_file()
