@@ -76,13 +76,13 @@ def test_a_strip_becomes_half_a_cylinder() -> None:
     planar, _ = planar_of(alpha, 4.0)
     height = Height(planar, 1e4)
     y = np.linspace(-19.5, 19.5, 40)
-    u, _ = height.potential(np.stack([np.full(40, 150.0 + PADDING), -(29.5 + PADDING) + y], 1))
+    u, _, _ = height.potential(np.stack([np.full(40, 150.0 + PADDING), -(29.5 + PADDING) + y], 1))
     np.testing.assert_allclose(np.sqrt(u), np.sqrt(20.0**2 - y**2), rtol=0.03, atol=0.1)
 
 
 def test_broad_areas_level_off_at_the_limit() -> None:
     planar, _ = planar_of(np.ones((300, 300)), 8.0)
-    u, slope = Height(planar, 15.0).potential(np.array([[150.0 + PADDING, -150.0 - PADDING]]))
+    u, slope, _ = Height(planar, 15.0).potential(np.array([[150.0 + PADDING, -150.0 - PADDING]]))
     assert np.sqrt(u[0]) == pytest.approx(15.0, rel=0.01)
     assert np.linalg.norm(slope) < 0.1
 
@@ -91,7 +91,7 @@ def test_the_gradient_is_that_of_the_potential() -> None:
     planar, _ = planar_of(disc(120, 50), 5.0)
     height = Height(planar, 40.0)
     at = np.array([[60.0, -60.0], [80.0, -50.0], [40.3, -75.1]])
-    _, slope = height.potential(at)
+    _, slope, _ = height.potential(at)
     for axis in (0, 1):
         step = np.eye(2)[axis] * 1e-4
         difference = (height.potential(at + step)[0] - height.potential(at - step)[0]) / 2e-4

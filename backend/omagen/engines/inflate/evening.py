@@ -6,17 +6,20 @@ Kobbelt 2004) with an exact count: collapses are made up for by splitting what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
+from omagen.engines.inflate.flipping import flip
 from omagen.engines.inflate.surface import Surface
-from omagen.engines.inflate.triangles import collapsible, independent, sharpness, spread_out, upright
+from omagen.engines.inflate.triangles import collapsible, doubled_normals, independent, sharpness, spread_out
 
 LONG = 1.4
 """Relative length from which edges are split first."""
 SHORT = 0.5
 """Relative length below which edges are collapsed."""
+SHORTEST = 0.02
+"""Relative length below which edges are never split."""
 BAD_ANGLE = 22.0
 """Angles, in degrees, below this are worth mending."""
 ROUNDS = 12
@@ -27,16 +30,15 @@ MENDING_ROUNDS = 10
 def refine(surface: Surface, target: int, report: Callable[[float], None]) -> None:
     """Split the longest edges until there are `target` vertices, flipping and relaxing between the rounds."""
     start, limit = len(surface.xy), LONG
-    while len(surface.xy) < target:
+    while len(surface.xy) < target and limit > SHORTEST:
         report((len(surface.xy) - start) / max(target - start, 1))
         edges = surface.edges()
         length = surface.relative_lengths(edges)
         chosen = independent(edges, np.where(length > limit, length, 0.0), len(surface.faces))
-        if len(chosen) < max(0.02 * (target - len(surface.xy)), 1):
+        missing = target - len(surface.xy)
+        if surface.split(edges, chosen[np.argsort(-length[chosen], kind="stable")[:missing]]) < max(0.02 * missing, 1):
             limit *= 0.93
-        room = target - len(surface.xy)
-        surface.split(edges, chosen[np.argsort(-length[chosen], kind="stable")[:room]])
-        surface.flip(3)
+        flip(surface, 3)
         surface.relax(0.5)
 
 
@@ -48,13 +50,16 @@ def even_out(surface: Surface, target: int, report: Callable[[float], None]) -> 
             _collapse(surface)
             refine(surface, target, lambda fraction: None)
         surface.relax(0.6)
-        surface.flip(3)
-    surface.flip(20)
+        flip(surface, 3)
+    flip(surface, 20)
+    surface.may_lean = True
+    flip(surface, 20)
     for step in range(MENDING_ROUNDS):
         report(0.8 + 0.2 * step / MENDING_ROUNDS)
-        if not _mend(surface, step):
+        mended = _mend(surface, step)
+        if not len(mended):
             break
-        surface.flip(4)
+        flip(surface, 4, mended)
 
 
 def _collapse(surface: Surface) -> None:
@@ -82,7 +87,7 @@ def _merge(surface: Surface, kept: np.ndarray, removed: np.ndarray) -> None:
         into[removed] = kept
         faces = into[surface.faces]
         whole = (faces != np.roll(faces, 1, 1)).all(1)
-        tipped = whole & ~upright(*surface.points[faces].swapaxes(0, 1))
+        tipped = whole & ~surface.sound(faces)
         spoiled = np.isin(removed, surface.faces[tipped])
         kept, removed = kept[~spoiled], removed[~spoiled]
         if not spoiled.any():
@@ -90,55 +95,64 @@ def _merge(surface: Surface, kept: np.ndarray, removed: np.ndarray) -> None:
     else:
         return
     stays = into == np.arange(len(surface.xy))
-    surface.faces = (np.cumsum(stays) - 1)[faces[whole]]
-    surface.xy, surface.z, surface.normals = surface.xy[stays], surface.z[stays], surface.normals[stays]
+    surface.connect((np.cumsum(stays) - 1)[faces[whole]])
+    surface.xy, surface.z = surface.xy[stays], surface.z[stays]
+    surface.normals, surface.near = surface.normals[stays], surface.near[stays]
 
 
-def _mend(surface: Surface, step: int) -> bool:
+def _mend(surface: Surface, step: int) -> np.ndarray:
     """Move the vertices of triangles with small angles to where the smallest angle around them is largest.
 
-    Tries a few places around each (optimisation-based smoothing, Freitag and Ollivier-Gooch 1997). False if none are
-    left.
+    Tries a few places around each (optimisation-based smoothing, Freitag and Ollivier-Gooch 1997). Returns the faces
+    around these vertices, none when no angle is small.
     """
     points, count = surface.points, len(surface.xy)
-    poor = sharpness(*points[surface.faces].swapaxes(0, 1))
+    poor = sharpness(*(points[surface.faces[:, k]] for k in range(3)))
     worst = np.zeros(count)
     np.maximum.at(worst, surface.faces.ravel(), np.repeat(poor, 3))
     worst[: surface.rim_count] = 0
     vertices = np.flatnonzero(worst > np.cos(np.radians(BAD_ANGLE)))
     if not len(vertices):
-        return False
+        return vertices
     jitter = np.sin(12.9898 * vertices + 78.233 * step) * 43758.5453 % 1.0
     vertices = vertices[spread_out(vertices, jitter, surface.faces, count, 1)]
-    face, corner = np.nonzero(np.isin(surface.faces, vertices))
-    owner = np.searchsorted(vertices, surface.faces[face, corner])
-    pb, pc = (points[surface.faces[face, (corner + ahead) % 3]] for ahead in (1, 2))
-    best, place = worst[vertices].copy(), surface.xy[vertices].copy()
-    reach = np.sqrt(np.bincount(owner, np.linalg.norm(pb - pc, axis=1) ** 2) / np.bincount(owner))
-    for xy in _around(surface, vertices, reach):
-        z, _ = surface.lift(xy)
-        trial = np.concatenate([xy, z[:, None]], 1)[owner]
-        bad = np.where(upright(trial, pb, pc), sharpness(trial, pb, pc), 2.0)
-        now = np.zeros(len(vertices))
-        np.maximum.at(now, owner, bad)
-        better = (now < best - 1e-6) & (z > 0)
-        best[better], place[better] = now[better], xy[better]
-    surface.xy = surface.xy.copy()
-    surface.xy[vertices] = place
-    z, normals = surface.lift(place)
-    surface.z[vertices], surface.normals[vertices] = z, normals
-    return True
+    number = np.full(count, -1)
+    number[vertices] = np.arange(len(vertices))
+    face, corner = np.nonzero(number[surface.faces] >= 0)
+    owner = number[surface.faces[face, corner]]
+    b, c = (surface.faces[face, (corner + ahead) % 3] for ahead in (1, 2))
+    reach = np.sqrt(np.bincount(owner, np.sum((points[b] - points[c]) ** 2, 1)) / np.bincount(owner))
+    xy, near = _around(surface, vertices, reach)
+    z, normals, near = surface.lift(xy, near)
+    trials, size = len(xy) // len(vertices), len(vertices)
+    each = (np.arange(trials)[:, None] * size + owner).ravel()
+    b, c = np.tile(b, trials), np.tile(c, trials)
+    trial = np.concatenate([xy, z[:, None]], 1)[each]
+    sound = surface.facing(
+        doubled_normals(trial, points[b], points[c]), normals[each] + surface.normals[b] + surface.normals[c]
+    )
+    now = np.zeros(len(xy))
+    np.maximum.at(now, each, np.where(sound, sharpness(trial, points[b], points[c]), 2.0))
+    now[z <= 0] = 2.0
+    best = np.argmin(now.reshape(trials, size), 0) * size + np.arange(size)
+    better = now[best] < worst[vertices] - 1e-6
+    chosen, moved = best[better], vertices[better]
+    surface.move(moved, xy[chosen], z[chosen], normals[chosen], near[chosen])
+    return np.unique(face)
 
 
-def _around(surface: Surface, vertices: np.ndarray, reach: np.ndarray) -> Iterator[np.ndarray]:
-    """(n, 2) plane positions of surface points around `vertices`, in all directions, near and far."""
+def _around(surface: Surface, vertices: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(m n, 2) plane positions of surface points around `vertices`, (n,), m each, in all directions, near and far; and
+    faces near them.
+    """
     normal = surface.normals[vertices]
     across = np.stack([-normal[:, 1], normal[:, 0], np.zeros(len(normal))], 1)
-    flat = np.linalg.norm(across, axis=1) < 1e-6
-    across[flat] = [1.0, 0.0, 0.0]
+    across[np.linalg.norm(across, axis=1) < 1e-6] = [1.0, 0.0, 0.0]
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     up = np.cross(normal, across)
-    for far in (0.1, 0.3):
-        for angle in np.arange(8) * (np.pi / 4) + far:
-            step = np.cos(angle) * across + np.sin(angle) * up
-            yield surface.projected(surface.points[vertices] + far * reach[:, None] * step)
+    far = np.repeat([0.1, 0.3], 8)
+    angle = np.tile(np.arange(8) * (np.pi / 4), 2) + far
+    step = np.cos(angle)[:, None, None] * across + np.sin(angle)[:, None, None] * up
+    goals = (surface.points[vertices] + far[:, None, None] * reach[:, None] * step).reshape(-1, 3)
+    near = np.tile(surface.near[vertices], len(far))
+    return surface.projected(goals, near), near

@@ -17,6 +17,10 @@ from omagen.engines.inflate.locator import Locator
 from omagen.engines.inflate.planar import Planar
 
 
+OUTSIDE = -1e-6
+"""Barycentric coordinates below this are not owed to rounding."""
+
+
 class Height:
     """The potential u as a function of the plane, and what follows from it. Lengths in pixels of the opacity grid; y
     points up.
@@ -34,16 +38,23 @@ class Height:
             solution[free] = splu(inner, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(load[free])
         self._values = solution[nodes]
 
-    def potential(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """u, (n,), at least 0, and its gradient, (n, 2), at (n, 2) points; outside the silhouette the nearest
-        triangle's.
+    def potential(
+        self, points: np.ndarray, near: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """u, (n,), at least 0, its gradient, (n, 2), and the face, (n,), at (n, 2) points. Outside the silhouette u is 0
+        and the rest the nearest triangle's. near: (n,) faces to look from, which saves time.
         """
-        face, bary = self._locator.locate(points)
-        corner, middle = self._values[face, :3], self._values[face, 3:]
-        following, before = np.roll(bary, -1, 1), np.roll(bary, 1, 1)
-        u = np.sum(corner * bary * (2 * bary - 1) + middle * 4 * bary * following, 1)
-        by_bary = corner * (4 * bary - 1) + 4 * (middle * following + np.roll(middle, 1, 1) * before)
-        return np.maximum(u, 0.0), np.einsum("ni,nij->nj", by_bary, self._locator.slopes[face])
+        face, bary = self._locator.locate(points, near)
+        values, slopes = self._values[face], self._locator.slopes[face]
+        u, by_bary = np.zeros(len(points)), []
+        for k in range(3):
+            here, ahead, behind = bary[:, k], bary[:, (k + 1) % 3], bary[:, (k + 2) % 3]
+            corner, middle, last = values[:, k], values[:, 3 + k], values[:, 3 + (k + 2) % 3]
+            u += here * (corner * (2 * here - 1) + 4 * middle * ahead)
+            by_bary.append(corner * (4 * here - 1) + 4 * (middle * ahead + last * behind))
+        slope = sum(by_bary[k][:, None] * slopes[:, k] for k in range(3))
+        u[bary.min(1) < OUTSIDE] = 0.0
+        return np.maximum(u, 0.0), np.asarray(slope), face
 
 
 def _quadratic_nodes(planar: Planar) -> tuple[np.ndarray, int, np.ndarray]:

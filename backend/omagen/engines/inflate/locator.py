@@ -28,11 +28,12 @@ class Locator:
         self._neighbors = planar.neighbors
         self._tree = KDTree(self._centres)
 
-    def locate(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def locate(self, points: np.ndarray, near: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """(n,) faces and (n, 3) barycentric coordinates of (n, 2) points. A point outside gets a face at the border
-        nearby.
+        nearby. near: (n,) faces to start from, the nearest ones if None.
         """
-        face, bary = self._walk(np.asarray(self._tree.query(points)[1]), points)
+        start = np.asarray(self._tree.query(points)[1]) if near is None else near.copy()
+        face, bary = self._walk(start, points)
         stuck = np.flatnonzero(bary.min(1) < INSIDE)
         if len(stuck):
             face[stuck], bary[stuck] = self._walk(self._nearest(points[stuck]), points[stuck])
@@ -66,5 +67,5 @@ class Locator:
         return near[np.arange(len(points)), np.argmax(least, 1)]
 
     def _coordinates(self, face: np.ndarray, points: np.ndarray) -> np.ndarray:
-        offset = points - self._centres[face]
-        return 1 / 3 + np.einsum("nij,nj->ni", self.slopes[face], offset)
+        offset, slopes = points - self._centres[face], self.slopes[face]
+        return 1 / 3 + slopes[..., 0] * offset[:, :1] + slopes[..., 1] * offset[:, 1:]

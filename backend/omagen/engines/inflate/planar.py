@@ -38,6 +38,12 @@ class Planar:
         chords = (ends <= last).all(1).sum() - len(self.rim)
         return len(self.faces) + int(chords)
 
+    def face_at_points(self) -> np.ndarray:
+        """(V,) int64: one of the faces around each point."""
+        face = np.zeros(len(self.points), np.int64)
+        face[self.faces] = np.arange(len(self.faces))[:, None]
+        return face
+
 
 def triangulate(loops: list[np.ndarray], depth: np.ndarray, sizing: Sizing, spread: float) -> Planar:
     """Even triangulation of what `loops` enclose.

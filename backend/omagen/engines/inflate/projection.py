@@ -16,6 +16,12 @@ GIVE = 0.3
 END = 1.2
 """T: the angle from the outline, in radians, from which the projection is straight."""
 
+LEAST = 1e-3
+"""Twice the area, in square pixels, below which triangles are spread out: more than rounding to float32 can undo."""
+SPREADING_ROUNDS, SPREADING_STEPS = 60, 10
+OVERSHOOT = 2.2
+"""How many times further than the mean of what its triangles ask for a vertex is moved."""
+
 
 def project(surface: Surface) -> np.ndarray:
     """(V, 2) points of the plane, y up, whose pixels the vertices of `surface` show. No triangle is turned over or
@@ -25,15 +31,49 @@ def project(surface: Surface) -> np.ndarray:
     slide = surface.bend_radii() * GIVE * angle * np.clip(1 - angle / END, 0, None) ** 2
     inward = -surface.normals[:, :2] / np.maximum(np.linalg.norm(surface.normals[:, :2], axis=1, keepdims=True), 1e-9)
     straight = _signed_areas(surface.xy, surface.faces)
+    least = np.where(straight > LEAST, 0.2 * straight, -np.inf)
     for _ in range(12):
         points = surface.xy + slide[:, None] * inward
-        turned = _signed_areas(points, surface.faces) < 0.2 * straight
+        turned = _signed_areas(points, surface.faces) < least
         if not turned.any():
-            return points
+            break
         slide[surface.faces[turned]] *= 0.5
         slide[slide < 1e-3] = 0.0
-    slide[:] = 0.0
-    return surface.xy
+    else:
+        points = surface.xy.copy()
+    _untangle(points, surface)
+    return points
+
+
+def _untangle(points: np.ndarray, surface: Surface) -> None:
+    """Spread `points` out where triangles lean over or stand upright, until each has an area.
+
+    Every triangle that lacks area pushes its inner corners away from its opposite sides, by as little as suffices
+    (position-based dynamics, Müller et al. 2007).
+    """
+    inner = np.arange(len(points)) >= surface.rim_count
+    for _ in range(SPREADING_ROUNDS):
+        short = surface.faces[_signed_areas(points, surface.faces) < LEAST]
+        if not len(short):
+            return
+        touched = np.zeros(len(points), bool)
+        touched[short] = True
+        patch = surface.faces[touched[surface.faces].any(1)]
+        for _ in range(SPREADING_STEPS):
+            _spread(points, patch, inner)
+
+
+def _spread(points: np.ndarray, faces: np.ndarray, inner: np.ndarray) -> None:
+    area = _signed_areas(points, faces)
+    short = area < LEAST
+    corner = faces[short]
+    side = points[corner[:, [2, 0, 1]]] - points[corner[:, [1, 2, 0]]]
+    push = np.stack([-side[..., 1], side[..., 0]], 2) * inner[corner][..., None]
+    push *= ((2 * LEAST - area[short]) / np.maximum(np.sum(push**2, (1, 2)), 1e-12))[:, None, None]
+    moved, index, shares = np.unique(corner, return_inverse=True, return_counts=True)
+    for axis in (0, 1):
+        total = np.bincount(index.ravel(), push[..., axis].ravel(), len(moved))
+        points[moved, axis] += OVERSHOOT * total / shares
 
 
 def _signed_areas(points: np.ndarray, faces: np.ndarray) -> np.ndarray:

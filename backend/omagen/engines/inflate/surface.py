@@ -1,6 +1,7 @@
 """The inflated surface while it is being triangulated: a planar triangulation and its height.
 
-The plane positions stay a valid triangulation throughout, so the surface can neither fold nor leave its outline.
+Triangles keep facing where the surface faces, so it cannot fold. Nearly everywhere they even stay upright in the plane;
+only at notches of the outline, above which the surface has vertical creases, they may lean over by a hair.
 """
 
 from __future__ import annotations
@@ -10,7 +11,14 @@ import numpy as np
 from omagen.engines.inflate.height import Height
 from omagen.engines.inflate.planar import Planar
 from omagen.engines.inflate.sizing import Sizing
-from omagen.engines.inflate.triangles import Edges, independent, sharpness, upright
+from omagen.engines.inflate.triangles import Edges, doubled_normals, independent, twins
+
+STEEPEST = 1e-3
+"""Triangles may lean at most so far that their area in the plane is this share of their true area ..."""
+OPPOSED = -0.05
+"""... while the cosine between their normal and the surface's at their corners is this on average, ..."""
+ALIGNED = 0.5
+"""... or else it must be this."""
 
 
 class Surface:
@@ -22,18 +30,33 @@ class Surface:
         self.rim = planar.rim
         self.rim_count = int(planar.rim.max()) + 1
         self.xy = planar.points * [1.0, -1.0]
-        self.faces = planar.faces
-        self.z, self.normals = self.lift(self.xy)
+        self.may_lean = False
+        """Whether triangles may lean over where the surface does not: needed at notches of the outline."""
+        self.connect(planar.faces)
+        self.near = planar.face_at_points()
+        self.z, self.normals, self.near = self.lift(self.xy, self.near)
         self.z[: self.rim_count] = 0.0
-        self._rim_normals = _outline_normals(self.xy, self.rim, self.rim_count)
-        self.normals[: self.rim_count] = self._rim_normals
+        self.normals[: self.rim_count] = _outline_normals(self.xy, self.rim, self.rim_count)
 
-    def lift(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """z and the unit normal, the gradient of z² - scale² u."""
-        u, slope = self._height.potential(xy)
+    def connect(self, faces: np.ndarray, across: np.ndarray | None = None) -> None:
+        """Replace the faces. `across`: their `twins` where they are known already."""
+        self.faces, self._twins = faces, across
+
+    @property
+    def twins(self) -> np.ndarray:
+        """(3 F,) the other half of each half-edge, -1 on the outline."""
+        if self._twins is None:
+            self._twins = twins(self.faces, len(self.xy))
+        return self._twins
+
+    def lift(self, xy: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """z, the unit normal (the gradient of z² - scale² u), and the faces of the plane's triangulation at (n, 2)
+        `xy`, looked for from (n,) `near`.
+        """
+        u, slope, face = self._height.potential(xy, near)
         z = self._scale * np.sqrt(u)
         normal = np.concatenate([-0.5 * self._scale**2 * slope, z[:, None]], 1)
-        return z, normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+        return z, normal / np.maximum(np.sqrt(np.einsum("ij,ij->i", normal, normal)), 1e-12)[:, None], face
 
     @property
     def points(self) -> np.ndarray:
@@ -42,10 +65,32 @@ class Surface:
 
     def bend_radii(self) -> np.ndarray:
         """(V,) radius of the circle that touches the surface here and crosses the plane z = 0 at a right angle."""
-        return np.hypot(0.5 * self._scale**2 * np.linalg.norm(self._height.potential(self.xy)[1], axis=1), self.z)
+        return np.hypot(
+            0.5 * self._scale**2 * np.linalg.norm(self._height.potential(self.xy, self.near)[1], axis=1), self.z
+        )
 
     def edges(self) -> Edges:
-        return Edges.of(self.faces, len(self.xy))
+        half = np.flatnonzero(self.twins > np.arange(self.faces.size))
+        return Edges.of(self.faces, half, self.twins[half])
+
+    def sound(
+        self, faces: np.ndarray, points: np.ndarray | None = None, normals: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(n,) bool: whether triangles (n, 3) face as they must, with its vertices at `points` if given."""
+        points, normals = self.points if points is None else points, self.normals if normals is None else normals
+        a, b, c = faces.T
+        return self.facing(doubled_normals(points[a], points[b], points[c]), normals[a] + normals[b] + normals[c])
+
+    def facing(self, doubled: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        """(n,) bool: whether triangles with `doubled_normals` (n, 3) face up, or, where they may lean, in the direction
+        of (n, 3) sums of the surface's unit normals at their corners.
+        """
+        size = np.sqrt(np.einsum("ij,ij->i", doubled, doubled))
+        up = doubled[:, 2] > STEEPEST * size
+        if not self.may_lean:
+            return up
+        along = np.einsum("ij,ij->i", doubled, normals)
+        return (along > 3 * ALIGNED * size) | (up & (along > 3 * OPPOSED * size))
 
     def relative_lengths(self, edges: Edges) -> np.ndarray:
         """Edge lengths over what the sizing wants at their middles."""
@@ -55,19 +100,15 @@ class Surface:
 
     def area(self) -> float:
         """Surface area in units of the wanted edge length squared: what even triangles are counted by."""
-        corners = self.points[self.faces]
-        areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
-        return float(np.sum(areas / self._sizing.at(corners[:, :, :2].mean(1) * [1.0, -1.0]) ** 2))
+        areas = self._areas()
+        return float(np.sum(areas / self._sizing.at(self.xy[self.faces].mean(1) * [1.0, -1.0]) ** 2))
 
     def mean_area(self) -> float:
         """Mean area of the triangles."""
-        corners = self.points[self.faces]
-        return (
-            float(
-                np.mean(np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1))
-            )
-            / 2
-        )
+        return float(np.mean(self._areas()))
+
+    def _areas(self) -> np.ndarray:
+        return np.linalg.norm(doubled_normals(*(self.points[self.faces[:, k]] for k in range(3))), axis=1) / 2
 
     def split_chords(self) -> None:
         """Split every inner edge that joins two vertices of the outline: both halves of the object would share it."""
@@ -78,26 +119,30 @@ class Surface:
                 return
             self.split(edges, independent(edges, np.where(chord, 1.0, 0.0), len(self.faces)))
 
-    def split(self, edges: Edges, chosen: np.ndarray) -> None:
-        """Split the inner edges `chosen`, indices of edges that share no triangle, halfway along the surface."""
-        if not len(chosen):
-            return
+    def split(self, edges: Edges, chosen: np.ndarray) -> int:
+        """Split the inner edges `chosen`, indices of edges that share no triangle, halfway along the surface.
+
+        Those that bridge a notch of the outline, so that their middle is outside of it, stay whole. Returns how many were split.
+        """
+        xy = self._halfway(edges.a[chosen], edges.b[chosen])
+        z, normals, near = self.lift(xy, self.near[edges.a[chosen]])
+        inside = z > 0
+        chosen, xy, z, normals, near = (array[inside] for array in (chosen, xy, z, normals, near))
         a, b, c, d = (index[chosen] for index in (edges.a, edges.b, edges.c, edges.d))
         new = len(self.xy) + np.arange(len(chosen))
-        xy = self._halfway(a, b)
-        z, normals = self.lift(xy)
         self.xy, self.z = np.concatenate([self.xy, xy]), np.concatenate([self.z, z])
-        self.normals = np.concatenate([self.normals, normals])
-        self.faces = self.faces.copy()
-        self.faces[edges.left[chosen]] = np.stack([a, new, c], 1)
-        self.faces[edges.right[chosen]] = np.stack([b, new, d], 1)
-        self.faces = np.concatenate([self.faces, np.stack([new, b, c], 1), np.stack([new, a, d], 1)])
+        self.normals, self.near = np.concatenate([self.normals, normals]), np.concatenate([self.near, near])
+        faces = self.faces.copy()
+        faces[edges.left[chosen]] = np.stack([a, new, c], 1)
+        faces[edges.right[chosen]] = np.stack([b, new, d], 1)
+        self.connect(np.concatenate([faces, np.stack([new, b, c], 1), np.stack([new, a, d], 1)]))
+        return len(chosen)
 
     def _halfway(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Points over the straight lines from a to b in the plane that halve the way on the surface."""
         t = np.linspace(0, 1, 9)
         u = np.stack([self.z[a] ** 2, self.z[b] ** 2], 1) / self._scale**2
-        middle = self._height.potential((self.xy[a] + self.xy[b]) / 2)[0][:, None]
+        middle = self._height.potential((self.xy[a] + self.xy[b]) / 2, self.near[a])[0][:, None]
         along = u[:, :1] * (1 - t) * (1 - 2 * t) + u[:, 1:] * t * (2 * t - 1) + 4 * middle * t * (1 - t)
         z = self._scale * np.sqrt(np.maximum(along, 0))
         steps = np.hypot(np.diff(z, axis=1), np.linalg.norm(self.xy[a] - self.xy[b], axis=1)[:, None] / 8)
@@ -109,71 +154,56 @@ class Surface:
         at = np.clip(at, 0.05, 0.95)[:, None]
         return self.xy[a] * (1 - at) + self.xy[b] * at
 
-    def flip(self, rounds: int) -> None:
-        """Flip edges while that makes the smallest angle of the two triangles larger, at most `rounds` times over."""
-        points = self.points
-        for _ in range(rounds):
-            edges = self.edges()
-            a, b, c, d = edges.a, edges.b, edges.c, edges.d
-            pa, pb, pc, pd = (points[index] for index in (a, b, c, d))
-            before = np.maximum(sharpness(pa, pb, pc), sharpness(pb, pa, pd))
-            after = np.maximum(sharpness(pc, pd, pb), sharpness(pd, pc, pa))
-            chord = (c < self.rim_count) & (d < self.rim_count)
-            gain = np.where(chord, 0.0, before - after)
-            gain[gain < 1e-6] = 0.0
-            worth = np.flatnonzero(gain)
-            pa, pb, pc, pd = (corner[worth] for corner in (pa, pb, pc, pd))
-            gain[worth[~(upright(pc, pd, pb) & upright(pd, pc, pa))]] = 0.0
-            chosen = independent(edges, gain, len(self.faces))
-            if not len(chosen):
-                return
-            self.faces = self.faces.copy()
-            self.faces[edges.left[chosen]] = np.stack([c[chosen], d[chosen], b[chosen]], 1)
-            self.faces[edges.right[chosen]] = np.stack([d[chosen], c[chosen], a[chosen]], 1)
+    def move(self, vertices: np.ndarray, xy: np.ndarray, z: np.ndarray, normals: np.ndarray, near: np.ndarray) -> None:
+        """Put (n,) inner `vertices` to where `lift` found the surface."""
+        self.xy, self.z, self.normals, self.near = (a.copy() for a in (self.xy, self.z, self.normals, self.near))
+        self.xy[vertices], self.z[vertices], self.normals[vertices], self.near[vertices] = xy, z, normals, near
 
     def relax(self, step: float) -> None:
         """Move inner vertices over the surface towards the weighted centre of the triangles around them (Lloyd's
         iteration).
         """
         points, count = self.points, len(self.xy)
-        corners = points[self.faces]
-        centres = corners.mean(1)
-        weight = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+        corners = [points[self.faces[:, k]] for k in range(3)]
+        centres = (corners[0] + corners[1] + corners[2]) / 3
+        weight = np.linalg.norm(doubled_normals(*corners), axis=1)
         weight /= self._sizing.at(centres[:, :2] * [1.0, -1.0]) ** 4
         flat = self.faces.ravel()
         total = np.bincount(flat, np.repeat(weight, 3), count)
         goal = np.stack([np.bincount(flat, np.repeat(weight * centres[:, k], 3), count) for k in range(3)], 1)
         move = goal / np.maximum(total, 1e-12)[:, None] - points
-        move -= np.sum(move * self.normals, 1, keepdims=True) * self.normals
+        move -= np.einsum("ij,ij->i", move, self.normals)[:, None] * self.normals
         move[: self.rim_count] = 0.0
-        self._try(self.projected(points + step * move))
+        self._try(self.projected(points + step * move, self.near))
 
-    def projected(self, points: np.ndarray) -> np.ndarray:
-        """(V, 2) plane positions of the surface points nearest to (V, 3) `points`, to first order (one step of
-        Newton).
+    def projected(self, points: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """(n, 2) plane positions of the surface points nearest to (n, 3) `points`, to first order (one step of
+        Newton). `near`: as in `lift`.
         """
-        u, slope = self._height.potential(points[:, :2])
+        u, slope, _ = self._height.potential(points[:, :2], near)
         value = points[:, 2] ** 2 - self._scale**2 * u
         gradient = np.concatenate([-(self._scale**2) * slope, 2 * points[:, 2:]], 1)
-        step = value / np.maximum(np.sum(gradient**2, 1), 1e-9)
+        step = value / np.maximum(np.einsum("ij,ij->i", gradient, gradient), 1e-9)
         return points[:, :2] - step[:, None] * gradient[:, :2]
 
     def _try(self, xy: np.ndarray) -> None:
         """Move to (V, 2) `xy` where no triangle tips over; vertices of triangles that would stay where they are."""
-        xy[: self.rim_count] = self.xy[: self.rim_count]
-        z, normals = self.lift(xy)
-        z[: self.rim_count] = 0.0
+        z, normals, near = self.lift(xy, self.near)
         moved = z > 0
+        moved[: self.rim_count] = False
+        stays = ~moved
+        points = np.concatenate([xy, z[:, None]], 1)
+        before, faces = self.points, self.faces
         for _ in range(8):
-            keep = ~moved[:, None]
-            points = np.concatenate([np.where(keep, self.xy, xy), np.where(moved, z, self.z)[:, None]], 1)
-            bad = moved[self.faces].any(1) & ~upright(*points[self.faces].swapaxes(0, 1))
-            if not bad.any():
-                self.xy, self.z = points[:, :2], points[:, 2]
-                self.normals = np.where(keep, self.normals, normals)
-                self.normals[: self.rim_count] = self._rim_normals
+            points[stays], normals[stays], near[stays] = before[stays], self.normals[stays], self.near[stays]
+            bad = faces[~self.sound(faces, points, normals)]
+            stays = np.zeros(len(xy), bool)
+            stays[bad] = moved[bad]
+            if not stays.any():
+                self.xy, self.z, self.normals, self.near = points[:, :2], points[:, 2], normals, near
                 return
-            moved[self.faces[bad]] = False
+            moved &= ~stays
+            faces = self.faces[stays[self.faces].any(1)]
 
 
 def _outline_normals(xy: np.ndarray, rim: np.ndarray, count: int) -> np.ndarray:
