@@ -6,6 +6,7 @@ alpha channel. Its alpha is the mask that goes to the engine.
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 PREVIEW_SIZE: Final = 256
 OF: Final = "omagen_cutout_of"
 """Custom property of a cut-out: the key of the picture that it was made from."""
+RENEWAL_S: Final = 0.5
+"""Previews are renewed at most this often: reading a large image's pixels takes tens of milliseconds."""
+
+_touched: dict[str, float] = {}
+"""Cut-outs whose previews are to be renewed, and when the first stroke since the last renewal ended."""
 
 
 def picture_key(settings: OmagenSettings, context: bpy.types.Context) -> str:
@@ -88,6 +94,7 @@ def install(stack: ExitStack) -> None:
     handlers = bpy.app.handlers.depsgraph_update_post
     handlers.append(_on_update)
     stack.callback(handlers.remove, _on_update)
+    stack.callback(_touched.clear)
 
 
 @bpy.app.handlers.persistent
@@ -96,10 +103,15 @@ def _on_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     for update in depsgraph.updates:
         if isinstance(update.id, bpy.types.Image) and is_cutout(update.id) and not bpy.app.background:
             name = update.id.name
-            timers.retry(lambda name=name: _renew_preview(name))
+            if name not in _touched:
+                _touched[name] = time.monotonic()
+                timers.retry(lambda name=name: _renew_preview(name))
 
 
 def _renew_preview(name: str) -> bool:
+    if time.monotonic() - _touched[name] < RENEWAL_S:
+        return False
+    del _touched[name]
     image = bpy.data.images.get(name)
     if image is not None and is_cutout(image):
         draw_preview(image)

@@ -15,7 +15,7 @@ from . import assets, cutouts
 from .client.api import Client
 from .scene.glb import ObjectArrays, read_object
 from .scene.write_object import write_object
-from .task import Delivery
+from .task import Delivery, Made
 
 OBJECT_FILE, PICTURE_FILE, PREVIEW_FILE = "object.glb", "picture.png", "preview.png"
 PROVENANCE = "omagen"
@@ -43,7 +43,7 @@ def object_delivery(placement: Placement) -> Delivery:
         arrays = read_object(client.download(job.id, OBJECT_FILE))
         return arrays, client.download(job.id, PREVIEW_FILE) if PREVIEW_FILE in job.files else b""
 
-    def apply(job: Job, result: tuple[ObjectArrays, bytes]) -> str:
+    def apply(job: Job, result: tuple[ObjectArrays, bytes]) -> Made:
         arrays, preview = result
         return _write_object(job, arrays, preview, placement)
 
@@ -54,39 +54,39 @@ def cutout_delivery(key: str, title: str) -> Delivery:
     def fetch(client: Client, job: Job) -> bytes:
         return client.download(job.id, PICTURE_FILE)
 
-    def apply(job: Job, png: bytes) -> str:
+    def apply(job: Job, png: bytes) -> Made:
         image = cutouts.write(key, title, png)
         for scene in bpy.data.scenes:
             if cutouts.picture_key(scene.omagen, bpy.context) == key:
                 scene.omagen.mask = image
                 scene.omagen.use_mask = True
         _push_undo(f"Cut out {title}")
-        return image.name
+        return Made(image.name)
 
     return Delivery(fetch, apply)
 
 
-def picture_delivery(title: str) -> Delivery:
-    """For pictures that are nobody's cut-out any more, e.g. one imported again from the job list."""
-    return cutout_delivery("", title)
-
-
-def provenance(job: Job) -> dict[str, Any]:
+def provenance(job: Job, import_warnings: tuple[str, ...] = ()) -> dict[str, Any]:
     """How a result was made: small, free of secrets and paths."""
     result = job.result or {}
     kept = ("engine", "version", "seed", "device", "licence", "weights", "report", "warnings")
-    return {"job": job.id, "request": job.request.to_json(), **{key: result[key] for key in kept if key in result}}
+    made = {"job": job.id, "request": job.request.to_json(), **{key: result[key] for key in kept if key in result}}
+    return made | {"warnings": [*made.get("warnings", ()), *import_warnings]}
 
 
-def _write_object(job: Job, arrays: ObjectArrays, preview: bytes, placement: Placement) -> str:
+def _write_object(job: Job, arrays: ObjectArrays, preview: bytes, placement: Placement) -> Made:
     context = bpy.context
     scene = bpy.data.scenes.get(placement.scene) or context.scene
-    if context.mode != "OBJECT" and context.object:
-        bpy.ops.object.mode_set(mode="OBJECT")
+    warnings = _import_warnings(arrays)
     name = str((job.result or {}).get("name") or job.request.name or job.request.engine)
     with context.temp_override(scene=scene, view_layer=_view_layer(context, scene)):
         made = write_object(
-            bpy.context, arrays, name, size=placement.size, location=placement.location, provenance=provenance(job)
+            bpy.context,
+            arrays,
+            name,
+            size=placement.size,
+            location=placement.location,
+            provenance=provenance(job, warnings),
         )
     if placement.mark_asset:
         with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +94,14 @@ def _write_object(job: Job, arrays: ObjectArrays, preview: bytes, placement: Pla
             picture.write_bytes(preview)
             assets.mark(made, job, picture if preview else None)
     _push_undo(f"Omagen: {made.name}")
-    return made.name
+    return Made(made.name, warnings)
+
+
+def _import_warnings(arrays: ObjectArrays) -> tuple[str, ...]:
+    if not arrays.left_out:
+        return ()
+    whole = arrays.triangles + arrays.left_out
+    return (f"{arrays.left_out:,} of {whole:,} triangles were left out: collapsed, or repeated at the same place.",)
 
 
 def _view_layer(context: bpy.types.Context, scene: bpy.types.Scene) -> bpy.types.ViewLayer:

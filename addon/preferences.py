@@ -137,13 +137,10 @@ def data_folder(context: bpy.types.Context | None = None) -> Path:
 
 def configuration_problem(context: bpy.types.Context | None = None) -> str:
     """What keeps the backend from being started, in words for the user; empty when nothing does."""
-    chosen = python_program(context)
-    if not chosen:
-        return "Omagen needs a Python environment for its backend. Set it in Omagen's preferences: Python Environment."
     try:
-        process.python_program(chosen)
+        process.python_program(python_program(context))
     except OmagenError as error:
-        return f"{error.message} Set it in Omagen's preferences: Python Environment."
+        return str(error)
     return ""
 
 

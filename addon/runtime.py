@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from ..backend.omagen.protocol import EngineInfo, ErrorCode, Job, JobState, Json, OmagenError
 from .client.api import Client
 from .client.backend import Backend
-from .client.session import Session
+from .client.session import Call, Session
 from .task import Delivery, Task
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Runtime:
 
     def call(
         self, work: Callable[[Client], T], done: Callable[[T], None], failed: Callable[[OmagenError], None]
-    ) -> None:
+    ) -> Call:
         """Run `work` on the network thread and hand its outcome to `done` or `failed` in a later `pump`."""
 
         def finished(outcome: T | OmagenError) -> None:
@@ -66,7 +66,7 @@ class Runtime:
                 done(outcome)
             self.changed()
 
-        self.session.call(work, finished)
+        return self.session.call(work, finished)
 
     def pump(self) -> None:
         self.session.pump()
@@ -100,19 +100,24 @@ class Runtime:
         """Start a task: `send` uploads and submits on the network thread, `delivery` follows when it has succeeded."""
         task = Task(title, delivery)
         self.tasks = [*self.tasks[-KEPT_TASKS:], task]
+        self.error = None
 
         def submitted(job: Job) -> None:
+            task.transfer = None
             self._update(task, job)
             if task.cancel_wanted:
                 self.cancel_job(job.id)
             self.session.follow(job.id, lambda job: self._update(task, job))
 
-        self.call(send, submitted, task.end)
+        task.transfer = self.call(send, submitted, task.end)
         self.changed()
         return task
 
     def cancel(self, task: Task) -> None:
+        """Have the task end as soon as it can, wherever it is; one that has ended is left as it is."""
         task.cancel_wanted = True
+        if task.transfer is not None:
+            self.session.abandon(task.transfer)
         if task.job is not None and not task.job.state.ended:
             self.cancel_job(task.job.id)
         self.changed()
@@ -137,9 +142,10 @@ class Runtime:
         self.changed()
         return task
 
-    def forget(self, id: str, failed: Callable[[OmagenError], None]) -> None:
-        """Delete an ended job and its files."""
-        self.call(lambda client: client.delete(id), lambda _: self._drop(id), failed)
+    def forget(self, id: str) -> None:
+        """Delete an ended job and its files; `error` says why where that fails."""
+        self.error = None
+        self.call(lambda client: client.delete(id), lambda _: self._drop(id), self.fail)
 
     def save_result(self, id: str, name: str, path: Path) -> None:
         """Write one file of a job's result to `path`, and wait for it. Raises `OmagenError` where that fails."""
@@ -218,7 +224,7 @@ class Runtime:
                 log.exception("The result of job %s could not be imported", job.id)
                 task.end(OmagenError(ErrorCode.ENVIRONMENT, f"The import failed unexpectedly: {error!r}."))
 
-        self.call(lambda client: task.delivery.fetch(client, job), fetched, task.end)
+        task.transfer = self.call(lambda client: task.delivery.fetch(client, job), fetched, task.end)
 
 
 def _ending(state: JobState) -> OmagenError:

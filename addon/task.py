@@ -8,6 +8,16 @@ from typing import Any
 
 from ..backend.omagen.protocol import Job, JobState, OmagenError
 from .client.api import Client
+from .client.session import Call
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came into the scene, as the user will find it: the name of an object or image."""
+
+    name: str
+    warnings: tuple[str, ...] = ()
+    """What the user should know of the import; the job's own warnings are not repeated."""
 
 
 @dataclass(frozen=True)
@@ -15,8 +25,7 @@ class Delivery:
     """What becomes of a job's result: `fetch` runs on the network thread, `apply` on Blender's main thread."""
 
     fetch: Callable[[Client, Job], Any]
-    apply: Callable[[Job, Any], str]
-    """Returns what was made, as the user will find it: the name of an object or image."""
+    apply: Callable[[Job, Any], Made]
 
 
 @dataclass
@@ -29,17 +38,23 @@ class Task:
     """None while the request is still on its way to the backend."""
     error: OmagenError | None = None
     made: str = ""
+    """Name of the object or image in the scene; empty until there is one."""
+    import_warnings: tuple[str, ...] = ()
     ended: bool = False
     cancel_wanted: bool = False
+    transfer: Call | None = None
+    """What carries the request to the backend or its result back, while that is under way."""
 
     @property
     def stage(self) -> str:
         """What is happening now, in a few words."""
+        if self.cancel_wanted:
+            return "Cancelling"
         if self.job is None:
             return "Sending"
         if self.job.state is JobState.QUEUED:
             return "Waiting for its turn"
-        if self.job.state is JobState.CANCELLING or self.cancel_wanted:
+        if self.job.state is JobState.CANCELLING:
             return "Cancelling"
         if self.job.state is JobState.SUCCEEDED:
             return "Importing"
@@ -57,5 +72,12 @@ class Task:
         running = self.job is not None and self.job.state is JobState.RUNNING
         return self.job.progress.remaining_s if running and self.job else None
 
-    def end(self, error: OmagenError | None = None, made: str = "") -> None:
-        self.error, self.made, self.ended = error, made, True
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All that the user should know of the result."""
+        return (*(self.job.warnings if self.job else ()), *self.import_warnings)
+
+    def end(self, error: OmagenError | None = None, made: Made | None = None) -> None:
+        self.error, self.ended, self.transfer = error, True, None
+        if made is not None:
+            self.made, self.import_warnings = made.name, made.warnings

@@ -38,10 +38,11 @@ class Client:
     """One server as `state` describes it. Each request has its own connection, so methods may be nested or threaded."""
 
     def __init__(self, state: ServerState, between_chunks: Callable[[], None] | None = None) -> None:
-        """`between_chunks` is called after each piece of an upload or download; what it raises ends the transfer."""
+        """`between_chunks` is called before each piece of an upload or download; what it raises ends the transfer."""
         self.state = state
         self.between_chunks = between_chunks
-        self._open: set[http.client.HTTPConnection] = set()
+        self._open: dict[http.client.HTTPConnection, bool] = {}
+        """Requests in progress, and whether each transfers a file."""
         self._lock = threading.Lock()
 
     def health(self) -> dict[str, Any]:
@@ -61,13 +62,13 @@ class Client:
                     f"The file is too large to upload ({size / 2**20:.0f} MiB).",
                     f"The backend takes up to {BLOB_LIMIT // 2**20} MiB.",
                 )
-            with self._connection(TIMEOUT_S) as connection:
+            with self._connection(TIMEOUT_S, is_transfer=True) as connection:
                 self._begin(connection, "POST", "/v1/blobs", {"Content-Length": str(size)})
                 # A server that refuses an upload answers and closes before the end: then its answer is what counts.
                 with suppress(BrokenPipeError, ConnectionResetError, ConnectionAbortedError):
                     while piece := stream.read(CHUNK):
-                        connection.send(piece)
                         self._breathe()
+                        connection.send(piece)
                 data = _answer(connection.getresponse())
         return _parsed(lambda answer: str(answer["id"]), json.loads(data))
 
@@ -141,11 +142,11 @@ class Client:
     def shutdown(self) -> None:
         self._send("POST", "/v1/shutdown")
 
-    def abort(self) -> None:
-        """End every request in progress, from any thread; their callers get an `OmagenError`."""
+    def abort(self, only_transfers: bool = False) -> None:
+        """End every request in progress, or every up- and download, from any thread; callers get an `OmagenError`."""
         with self._lock:
-            for connection in self._open:
-                if connection.sock is not None:
+            for connection, is_transfer in self._open.items():
+                if connection.sock is not None and (is_transfer or not only_transfers):
                     with suppress(OSError):
                         connection.sock.shutdown(socket.SHUT_RDWR)
 
@@ -168,16 +169,18 @@ class Client:
             return _answer(connection.getresponse())
 
     def _pieces(self, id: str, name: str) -> Iterator[bytes]:
-        with self._connection(TIMEOUT_S) as connection:
+        with self._connection(TIMEOUT_S, is_transfer=True) as connection:
             self._begin(connection, "GET", f"/v1/jobs/{_quoted(id)}/files/{_quoted(name)}")
             response = connection.getresponse()
             if response.status != 200:
                 _answer(response)
             expected, received = response.length, 0
-            while piece := response.read(CHUNK):
+            while True:
+                self._breathe()
+                if not (piece := response.read(CHUNK)):
+                    break
                 received += len(piece)
                 yield piece
-                self._breathe()
             if expected is not None and received != expected:
                 raise ConnectionResetError
 
@@ -186,17 +189,17 @@ class Client:
             self.between_chunks()
 
     @contextmanager
-    def _connection(self, timeout: float) -> Iterator[http.client.HTTPConnection]:
+    def _connection(self, timeout: float, is_transfer: bool = False) -> Iterator[http.client.HTTPConnection]:
         connection = http.client.HTTPConnection(self.state.host, self.state.port, timeout=timeout)
         with self._lock:
-            self._open.add(connection)
+            self._open[connection] = is_transfer
         try:
             with _explained(timeout):
                 self._connect(connection)
                 yield connection
         finally:
             with self._lock:
-                self._open.discard(connection)
+                del self._open[connection]
             connection.close()
 
     @staticmethod

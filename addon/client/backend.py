@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ...backend.omagen.protocol import PROTOCOL_VERSION, STATE_FILE, ErrorCode, OmagenError, ServerState
 from .api import Client
-from .process import ALREADY_RUNNING, LOG_FILE, explain_exit, start_server
+from .process import ALREADY_RUNNING, LOG_FILE, explain_exit, python_program, start_server
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 8.0
@@ -60,6 +60,11 @@ class Backend:
             )
             self._state = BackendState.FAILED
         return self._state
+
+    @property
+    def may_run(self) -> bool:
+        """Whether there is a sign of a running server; only `find`, which talks to it, can tell for sure."""
+        return self.state is BackendState.RUNNING or (self.data / STATE_FILE).is_file()
 
     def connect(self) -> Client:
         """A client of the running server, which is started if there is none. Waits up to `START_TIMEOUT_S`."""
@@ -138,12 +143,7 @@ class Backend:
         return BackendState.STOPPED if self.python else BackendState.NOT_CONFIGURED
 
     def _start(self) -> Client:
-        if not self.python:
-            raise OmagenError(
-                ErrorCode.ENVIRONMENT,
-                "No Python environment is set for the backend.",
-                "Choose the environment in which Omagen's backend is installed, in the add-on's preferences.",
-            )
+        python_program(self.python)
         self._state = BackendState.STARTING
         self._kill_child()  # one that we started and that does not answer has hung
         self._child = start_server(self.python, self.data)

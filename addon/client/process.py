@@ -66,16 +66,18 @@ def start_server(python: str, data: Path) -> subprocess.Popen[Any]:
 
 
 def python_program(python: str) -> Path:
-    """The Python that `python` names: a program, or the folder of a virtual environment."""
+    """The Python that `python` names: a program, or the folder of a virtual environment.
+
+    Raises `OmagenError` (environment) where there is none.
+    """
+    where = "Set it in Omagen's preferences: Python Environment."
+    if not python:
+        raise OmagenError(ErrorCode.ENVIRONMENT, "Omagen needs a Python environment for its backend.", where)
     path = Path(python).expanduser()
     if path.is_dir():
         path = path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not path.is_file():
-        raise OmagenError(
-            ErrorCode.ENVIRONMENT,
-            f"There is no Python at {path}.",
-            "Choose the backend's environment in the add-on's preferences.",
-        )
+        raise OmagenError(ErrorCode.ENVIRONMENT, f"There is no Python at {path}.", where)
     return path.absolute()  # not resolved: a virtual environment is found through the link, not through its target
 
 

@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from ...backend.omagen.protocol import ErrorCode, Job, OmagenError
@@ -35,14 +36,25 @@ TURN_S: Final = 0.5
 log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
+class Call:
+    """One piece of work for the network thread; `abandon` of the session that it came from calls it off."""
+
+    work: Work
+    done: Done
+    abandoned: bool = False
+
+
 class Session:
     """Non-blocking access to one backend. All methods belong to one thread, Blender's main thread."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self._client: Client | None = None
-        self._urgent: deque[tuple[Work, Done]] = deque()
-        self._calls: deque[tuple[Work, Done]] = deque()
+        self._urgent: deque[Call] = deque()
+        self._calls: deque[Call] = deque()
+        self._current: Call | None = None
+        self._switching = threading.Lock()
         self._wanted: deque[Following] = deque()
         self._followed: dict[str, Following] = {}
         self._finished: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -58,13 +70,27 @@ class Session:
         self._thread.start()
         atexit.register(self.close)
 
-    def call(self, work: Callable[[Client], T], done: Callable[[T | OmagenError], None], urgent: bool = False) -> None:
+    def call(self, work: Callable[[Client], T], done: Callable[[T | OmagenError], None], urgent: bool = False) -> Call:
         """Run `work` on the network thread, starting the backend if need be; `done` gets its result or error in `pump`.
 
         Calls run in the order they came, urgent ones first. An urgent call also runs in the midst of another call's
         transfer, so it must be short.
         """
-        self._put(self._urgent if urgent else self._calls, lambda: self._with_client(work), done)
+        return self._put(self._urgent if urgent else self._calls, lambda: self._with_client(work), done)
+
+    def abandon(self, call: Call) -> None:
+        """Call off what `call` returned: it does not begin, or its transfer ends at once.
+
+        `done` then gets an error of code `cancelled`. A request that transfers no file is let through, so that what it
+        has set off is known: `done` gets its result all the same.
+        """
+        with self._switching:
+            call.abandoned = True
+            if call is self._current and self._client is not None:
+                self._client.abort(only_transfers=True)
+        with suppress(ValueError):  # it is running or has ended
+            self._calls.remove(call)
+            self._finished.put(lambda: call.done(_abandoned()))
 
     def cancel(self, job_id: str, done: Callable[[Job | OmagenError], None]) -> None:
         """Cancel a job, ahead of whatever else is queued or being transferred."""
@@ -119,14 +145,16 @@ class Session:
         self._ring()
         self._thread.join(JOIN_S)
 
-    def _put(self, calls: deque[tuple[Work, Done]], work: Work, done: Done) -> None:
+    def _put(self, calls: deque[Call], work: Work, done: Done) -> Call:
         def deliver(result: Any) -> None:
             self._outstanding -= 1
             done(result)
 
         self._outstanding += 1
-        calls.append((work, deliver))
+        call = Call(work, deliver)
+        calls.append(call)
         self._ring()
+        return call
 
     def _ring(self) -> None:
         with suppress(OSError):  # a full pipe wakes the thread just as well; a closed one has nobody to wake
@@ -140,7 +168,7 @@ class Session:
                 waiting = bool(self._urgent or self._calls)
                 self._turn(0.0 if waiting else TURN_S if self._followed else None)
                 if self._calls and not self._closing:
-                    self._do(self._calls.popleft())
+                    self._do_next()
         except Exception:
             log.exception("The Omagen network thread failed")
         finally:
@@ -175,17 +203,27 @@ class Session:
         self._in_turn = False
 
     def _between_chunks(self) -> None:
-        if self._closing:
-            raise OmagenError(ErrorCode.CANCELLED, "The transfer was ended.", "Start it again.")
         if not self._in_turn:  # transfers of urgent calls run inside a turn: they do not nest another
             self._turn(0.0)
+        if self._closing or (self._current is not None and self._current.abandoned and not self._in_turn):
+            raise _abandoned()
 
-    def _do(self, call: tuple[Work, Done]) -> None:
-        work, done = call
+    def _do_next(self) -> None:
+        """Run the next call that waits; `_current` says which, to whoever abandons it."""
+        with self._switching, suppress(IndexError):  # the last one may just have been abandoned
+            self._current = self._calls.popleft()
+        if self._current is not None:
+            self._do(self._current)
+        with self._switching:
+            self._current = None
+
+    def _do(self, call: Call) -> None:
+        work, done = call.work, call.done
         try:
             result = work()
         except OmagenError as error:
-            result = error
+            # Whatever a transfer says that was cut off, it says nothing about the server.
+            result = _abandoned() if call.abandoned else error
         except Exception as error:
             log.exception("A call of the Omagen session failed")
             result = OmagenError(
@@ -204,7 +242,8 @@ class Session:
                 raise
             return work(self._connected())  # the server has ended since the last call: find or start another
         except OmagenError as error:
-            if error.code is ErrorCode.ENVIRONMENT:
+            cut_off = self._current is not None and self._current.abandoned
+            if error.code is ErrorCode.ENVIRONMENT and not cut_off:
                 self._drop_client()
             raise
 
@@ -230,3 +269,7 @@ class Session:
     def _stop_backend(self) -> None:
         self._client = None
         self.backend.stop()
+
+
+def _abandoned() -> OmagenError:
+    return OmagenError(ErrorCode.CANCELLED, "The transfer was ended.", "Start it again.")

@@ -124,13 +124,13 @@ class OMAGEN_OT_job_delete(bpy.types.Operator):
         except OmagenError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        failures: list[OmagenError] = []
-        now.forget(id, failures.append)
+        now.forget(id)
         if bpy.app.background:
-            now.wait(lambda: id not in now.jobs or bool(failures))
-        for error in failures:
-            self.report({"ERROR"}, str(error))
-        return {"CANCELLED"} if failures else {"FINISHED"}
+            now.wait(lambda: id not in now.jobs or now.error is not None)
+            if now.error is not None:
+                self.report({"ERROR"}, str(now.error))
+                return {"CANCELLED"}
+        return {"FINISHED"}
 
 
 class OMAGEN_OT_refresh(bpy.types.Operator):

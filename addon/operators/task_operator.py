@@ -40,7 +40,7 @@ class TaskOperator:
             now.cancel(task)
             now.wait(lambda: task.ended)
             raise
-        for warning in task.job.warnings if task.job else ():
+        for warning in task.warnings:
             self.report({"WARNING"}, warning)
         if task.error is not None:
             cancelled = task.error.code is ErrorCode.CANCELLED
@@ -51,9 +51,9 @@ class TaskOperator:
 
 
 def require_backend(context: bpy.types.Context) -> None:
-    """Raise `OmagenError` (environment) if the backend can neither be found nor started."""
+    """Raise `OmagenError` (environment) where it is plain that the backend can neither be found nor started."""
     problem = preferences.configuration_problem(context)
-    if problem and runtime.current().backend.find() is None:
+    if problem and not runtime.current().backend.may_run:
         raise OmagenError(ErrorCode.ENVIRONMENT, problem)
 
 

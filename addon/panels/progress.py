@@ -61,7 +61,7 @@ def draw_ended(layout: bpy.types.UILayout, context: bpy.types.Context, task: Tas
 
 
 def draw_warnings(layout: bpy.types.UILayout, context: bpy.types.Context, task: Task) -> None:
-    for warning in task.job.warnings if task.job and task.error is None else ():
+    for warning in task.warnings if task.error is None else ():
         wrapped_text.draw(layout, context, warning, icon="INFO")
 
 

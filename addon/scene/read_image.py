@@ -16,23 +16,36 @@ from ...backend.omagen.protocol import ErrorCode, OmagenError
 SENT_AS_IS: Final = {"PNG", "JPEG", "WEBP", "BMP", "TIFF", "TARGA"}
 """File formats that the backend reads itself; anything else is sent as a PNG of Blender's own pixels."""
 COLOUR_INPUT: Final = "Base Color"
+STRIP: Final = 256
+"""Rows that are converted at a time, so that large pictures take little more memory than their pixels."""
+COMPRESSION: Final = 3
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Unencoded picture: uint8 (H, W, 4) or (H, W), row 0 on top, sRGB."""
+    """An image's pixels as Blender holds them; all that is made of them is made by `png`, off the main thread."""
 
     values: np.ndarray
+    """(H, W, C) float32, the bottom row first, C from 1 to 4"""
+    is_linear: bool = False
+    """True for floating-point images; the others are sRGB."""
+    is_mask: bool = False
+    """Only what belongs to the object counts: the transparency, or the brightness of a picture that is opaque."""
 
     def png(self) -> bytes:
-        """The picture as a PNG file. Takes a while for large ones; fit for any thread."""
-        values = np.ascontiguousarray(self.values)
-        height, width = values.shape[:2]
-        rows = np.zeros((height, 1 + values[0].size), np.uint8)  # the leading 0 of a row: no filter
-        rows[:, 1:] = values.reshape(height, -1)
-        colour_type = 6 if values.ndim == 3 else 0
-        header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
-        chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 3)), (b"IEND", b""))
+        """The picture as a PNG file of 8 bits, RGBA or grey. Takes a while for large ones; fit for any thread."""
+        height, width, channels = self.values.shape
+        opaque = channels < 4 or float(self.values[..., 3].min()) >= 1.0
+        compress = zlib.compressobj(COMPRESSION)
+        body = []
+        for top in range(height, 0, -STRIP):
+            strip = self.values[max(top - STRIP, 0) : top][::-1]
+            pixels = _mask_of(strip, opaque) if self.is_mask else _rgba_of(strip, self.is_linear)
+            rows = np.zeros((len(strip), 1 + pixels[0].size), np.uint8)  # the leading 0 of a row: no filter
+            rows[:, 1:] = pixels.reshape(len(strip), -1)
+            body.append(compress.compress(rows.tobytes()))
+        header = struct.pack(">IIBBBBB", width, height, 8, 0 if self.is_mask else 6, 0, 0, 0)
+        chunks = ((b"IHDR", header), (b"IDAT", b"".join([*body, compress.flush()])), (b"IEND", b""))
         return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
 
 
@@ -61,15 +74,12 @@ def read_picture(image: bpy.types.Image) -> Sendable:
         file = Path(bpy.path.abspath(image.filepath, library=image.library))
         if file.is_file():
             return file
-    return Pixels(_bytes_of(_read_pixels(image), image.is_float))
+    return Pixels(_read_pixels(image), is_linear=image.is_float)
 
 
 def read_mask(image: bpy.types.Image) -> Pixels:
-    """uint8 (H, W), white = object: an image's transparency, or its brightness where it is opaque everywhere."""
-    pixels = _read_pixels(image)
-    alpha = pixels[..., 3]
-    mask = alpha if alpha.min() < 1.0 else pixels[..., :3].mean(axis=-1)
-    return Pixels((mask.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8))
+    """White = object: an image's transparency, or its brightness where it is opaque everywhere."""
+    return Pixels(_read_pixels(image), is_mask=True)
 
 
 def base_colour_image(obj: bpy.types.Object | None) -> bpy.types.Image | None:
@@ -99,7 +109,7 @@ def _image_behind(socket: bpy.types.NodeSocket, seen: set[bpy.types.Node]) -> bp
 
 
 def _read_pixels(image: bpy.types.Image) -> np.ndarray:
-    """float32 (H, W, 4), row 0 on top."""
+    """float32 (H, W, C), the bottom row first. The one part that needs the main thread: it copies, no more."""
     width, height = image.size
     if (not image.has_data and not width * height) or image.channels == 0:
         raise OmagenError(
@@ -111,24 +121,31 @@ def _read_pixels(image: bpy.types.Image) -> np.ndarray:
         )
     values = np.empty(width * height * image.channels, np.float32)
     image.pixels.foreach_get(values)
-    values = values.reshape(height, width, image.channels)[::-1]
-    return values if image.channels == 4 else _four_channels(values)
+    return values.reshape(height, width, image.channels)
 
 
-def _four_channels(values: np.ndarray) -> np.ndarray:
+def _rgba_of(values: np.ndarray, is_linear: bool) -> np.ndarray:
+    """(H, W, C) float32 -> (H, W, 4) uint8 sRGB."""
+    channels = values.shape[2]
     full = np.ones((*values.shape[:2], 4), np.float32)
-    colours = min(values.shape[2], 3)
-    full[..., :3] = values[..., :1] if colours < 3 else values[..., :3]
-    return full
+    full[..., :3] = values[..., :1] if channels < 3 else values[..., :3]
+    if channels == 4:
+        full[..., 3] = values[..., 3]
+    full.clip(0.0, 1.0, out=full)
+    if is_linear:
+        colour = full[..., :3]
+        full[..., :3] = np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * colour ** (1 / 2.4) - 0.055)
+    return _eight_bit(full)
 
 
-def _bytes_of(values: np.ndarray, linear: bool) -> np.ndarray:
-    """uint8 sRGB of Blender's pixels: floating-point images are linear, byte images are already sRGB."""
-    values = values.clip(0.0, 1.0)
-    if linear:
-        colour = values[..., :3]
-        values[..., :3] = np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * colour ** (1 / 2.4) - 0.055)
-    return (values * 255.0 + 0.5).astype(np.uint8)
+def _mask_of(values: np.ndarray, opaque: bool) -> np.ndarray:
+    """(H, W, C) float32 -> (H, W) uint8, white = object."""
+    return _eight_bit((values[..., :3].mean(axis=-1) if opaque else values[..., 3]).clip(0.0, 1.0))
+
+
+def _eight_bit(values: np.ndarray) -> np.ndarray:
+    """float32 from 0 to 1 -> uint8"""
+    return (values * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,8 +19,6 @@ FREE_NORMALS: Final = bpy.app.version >= (4, 5, 0)
 
 SAME_DIRECTION: Final = 0.99996
 """Cosine of half a degree."""
-
-log = logging.getLogger(__name__)
 
 
 def write_object(
@@ -47,8 +44,6 @@ def write_object(
         for surface in arrays.materials:
             mesh.materials.append(writer.write(surface))
         _fill(mesh, arrays, _scale(arrays.positions, size))
-        if arrays.left_out:
-            log.warning("%s: %d collapsed or repeated triangles were left out", name, arrays.left_out)
         obj = bpy.data.objects.new(name, mesh)
         made.append(obj)
         obj[PROVENANCE] = json.dumps(dict(arrays.provenance if provenance is None else provenance), ensure_ascii=False)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import socket
 import sys
 import threading
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,41 @@ def check_an_import_is_one_undo_step():
     assert {name: len(getattr(bpy.data, name)) for name in names} == before
     bpy.ops.ed.redo()
     assert made in bpy.data.objects
+
+
+def check_an_import_interrupts_no_other_mode_and_is_one_undo_step_there():
+    for mode in ("EDIT", "TEXTURE_PAINT", "SCULPT"):
+        bpy.ops.wm.read_homefile(use_empty=True)
+        bpy.ops.mesh.primitive_cube_add()
+        cube = bpy.context.object.name
+        bpy.ops.object.mode_set(mode=mode)
+        if mode == "EDIT":
+            bpy.ops.mesh.subdivide()
+        bpy.ops.ed.undo_push(message="work in progress")
+        made = generate(image=PICTURE).name
+        assert (bpy.context.object.name, bpy.context.object.mode) == (cube, mode)
+        bpy.ops.ed.undo()
+        assert made not in bpy.data.objects
+        assert (bpy.context.object.name, bpy.context.object.mode) == (cube, mode)
+        bpy.ops.ed.redo()
+        assert made in bpy.data.objects
+        bpy.ops.object.mode_set(mode="OBJECT")
+        assert len(bpy.data.objects[cube].data.vertices) == (26 if mode == "EDIT" else 8)
+
+
+def check_triangles_left_out_are_told_in_panel_and_object():
+    made = generate(image=PICTURE)
+    job = part("runtime").current().tasks[-1].job
+    delivery = part("delivery")
+    real = delivery.object_delivery(delivery.Placement.at_cursor(bpy.context, 1.0))
+    outcome = []
+    part("runtime").current().call(lambda client: real.fetch(client, job), outcome.append, outcome.append)
+    part("runtime").current().wait(lambda: bool(outcome))
+    arrays, preview = outcome[0]
+    brought = real.apply(job, (replace(arrays, left_out=3), preview))
+    assert "3 of" in brought.warnings[0] and "left out" in brought.warnings[0]
+    assert brought.warnings[0] in json.loads(bpy.data.objects[brought.name]["omagen"])["warnings"]
+    assert not any("left out" in text for text in json.loads(made["omagen"])["warnings"])
 
 
 def check_marked_assets_have_the_backends_preview():
@@ -251,6 +288,26 @@ def check_without_an_environment_the_user_is_told_what_to_set():
     finally:
         preferences.preferences().python = ""
         os.environ["OMAGEN_PYTHON"] = kept
+    generate(image=PICTURE)
+
+
+def check_a_silent_server_does_not_hold_the_main_thread():
+    runtime, preferences = part("runtime"), part("preferences")
+    bpy.ops.omagen.backend_stop()
+    runtime.close()
+    kept = os.environ.pop("OMAGEN_PYTHON")
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            state = {"pid": 0, "port": silent.getsockname()[1], "token": "x", "version": "0", "protocol": 1}
+            (FOLDER / "data" / "server.json").write_text(json.dumps(state))
+            start = time.monotonic()
+            part("operators.task_operator").require_backend(bpy.context)
+            assert time.monotonic() - start < 0.5
+            assert "Python Environment" in failure(bpy.ops.omagen.generate, image=PICTURE)
+    finally:
+        os.environ["OMAGEN_PYTHON"] = kept
+        runtime.close()
+    preferences.preferences().python = ""
     generate(image=PICTURE)
 
 

@@ -38,6 +38,11 @@ class FakeServer:
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.received = b""
         self.upload_started = threading.Event()
+        self.reads_uploads = threading.Event()
+        self.reads_uploads.set()
+        """Cleared: the server stops reading after the first bytes of an upload."""
+        self.answers_posts = threading.Event()
+        self.answers_posts.set()
         self.cut_streams = threading.Event()
         self.heartbeat_s = 0.05
         self.truncate_downloads = False
@@ -62,6 +67,8 @@ class FakeServer:
 
     def close(self) -> None:
         self.cut_streams.set()
+        self.reads_uploads.set()
+        self.answers_posts.set()
         if self._thread.is_alive():
             self._http.shutdown()
             self._thread.join()
@@ -97,9 +104,11 @@ class FakeHandler(BaseHTTPRequestHandler):
             left -= len(piece)
             if self.path == "/v1/blobs":
                 time.sleep(0.001)
+                self.fake.reads_uploads.wait()
         self.fake.received = bytes(body)
-        if not self._admitted():
+        if left or not self._admitted():  # left: the client has hung up
             return
+        self.fake.answers_posts.wait()
         if self.path == "/v1/blobs":
             self._json(201, {"id": "blob1", "size": len(body)})
         elif self.path == "/v1/shutdown":
@@ -108,6 +117,10 @@ class FakeHandler(BaseHTTPRequestHandler):
             threading.Thread(target=self.fake.close, daemon=True).start()
         else:
             self._json(200, self.fake.job.to_json())
+
+    def do_DELETE(self) -> None:
+        if self._admitted():
+            self._file(b"", 204)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
         """Keep the tests' output quiet."""

@@ -15,7 +15,7 @@ import pytest
 from omagen_extension.addon.client.api import Client
 from omagen_extension.addon.client.backend import Backend
 from omagen_extension.addon.client.session import Session
-from omagen_extension.backend.omagen.protocol import ErrorCode, Job, JobState, OmagenError
+from omagen_extension.backend.omagen.protocol import ErrorCode, Job, JobState, OmagenError, Request
 from unit.fake_server import FakeServer
 
 PATIENCE_S = 10.0
@@ -211,6 +211,48 @@ def test_cancel_and_events_pass_an_upload_in_progress(server: FakeServer, sessio
     pump_until(session, lambda: len(order) == 4)
     assert set(order[:2]) == {"event", "cancel"}
     assert order[2:] == ["upload", "later call"]
+
+
+@pytest.mark.parametrize("reading", [True, False], ids=["reading", "stalled"])
+def test_abandoning_an_upload_ends_it_at_once(server: FakeServer, session: Session, reading: bool) -> None:
+    if not reading:
+        server.reads_uploads.clear()
+    results: list[Any] = []
+    call = session.call(lambda client: client.upload(bytes(250 * 2**20)), results.append)
+    assert server.upload_started.wait(PATIENCE_S)
+    time.sleep(0.1)
+    started = time.monotonic()
+    session.abandon(call)
+    pump_until(session, lambda: results)
+    assert time.monotonic() - started < 1.0
+    assert results[0].code is ErrorCode.CANCELLED
+    session.call(lambda client: client.health()["name"], results.append)
+    pump_until(session, lambda: session.idle)
+    assert results[1:] == ["omagen"]
+    assert session.backend.connects == 1  # type: ignore[attr-defined]
+
+
+def test_abandoning_a_call_that_waits_leaves_the_one_that_runs_alone(server: FakeServer, session: Session) -> None:
+    order: list[str] = []
+    session.call(lambda client: client.upload(bytes(30 * 2**20)), lambda id: order.append(f"uploaded {id}"))
+    assert server.upload_started.wait(PATIENCE_S)
+    waiting = session.call(lambda client: order.append("ran"), lambda error: order.append(error.code))
+    session.abandon(waiting)
+    pump_until(session, lambda: order)
+    assert order == ["cancelled"]
+    pump_until(session, lambda: session.idle)
+    assert order == ["cancelled", "uploaded blob1"]
+
+
+def test_abandoning_lets_a_request_through_whose_effect_must_be_known(server: FakeServer, session: Session) -> None:
+    server.answers_posts.clear()
+    results: list[Any] = []
+    call = session.call(lambda client: client.submit(Request("inflate")), results.append)
+    assert server.upload_started.wait(PATIENCE_S)
+    session.abandon(call)
+    server.answers_posts.set()
+    pump_until(session, lambda: results)
+    assert results[0].id == "job1"
 
 
 def test_close_ends_the_thread_in_the_midst_of_a_transfer(session: Session) -> None:

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from omagen.protocol import ErrorCode, OmagenError
 
 MAX_BYTES: Final = 512 * 2**20
+AS_GLB: Final = "Save it as GLB, which holds everything in one file."
+"""What always helps: a file that was sent or moved on its own has lost what lay beside it."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
@@ -23,9 +25,7 @@ def read_uri(owner: Path, uri: str) -> bytes:
     if uri.startswith("data:"):
         return _read_data(uri)
     if _SCHEME.match(uri) or uri.startswith("//"):
-        raise _error(
-            f"It refers to {uri[:100]!r}, and nothing is fetched over a network.", "Save it with its data inside."
-        )
+        raise _error(f"It refers to {uri[:100]!r}, and nothing is fetched over a network.", AS_GLB)
     return find_companion(owner, unquote(uri)).read_bytes()
 
 
@@ -37,15 +37,13 @@ def find_companion(owner: Path, name: str) -> Path:
         is_inside = path.is_relative_to(folder)
         is_file = is_inside and path.is_file()
     except (OSError, ValueError) as error:  # names that no file system takes: too long, or with a zero byte
-        raise _error(f"It refers to the file {name[:100]!r}, which is not a possible name.", "") from error
+        raise _error(f"It refers to the file {name[:100]!r}, which is not a possible name.", AS_GLB) from error
     if not is_inside or Path(name).is_absolute():
-        raise _error(
-            f"It refers to {name[:100]!r}, outside its own folder.", "Put the file beside it, or save it as GLB."
-        )
+        raise _error(f"It refers to {name[:100]!r}, outside its own folder.", AS_GLB)
     if not is_file:
-        raise _error(f"It refers to {name[:100]!r}, which is not there.", "Put the file beside it, or save it as GLB.")
+        raise _error(f"It refers to {name[:100]!r}, which is not there.", AS_GLB)
     if path.stat().st_size > MAX_BYTES:
-        raise _error(f"The file {name[:100]!r} beside it is larger than {MAX_BYTES // 2**20} MB.", "")
+        raise _error(f"The file {name[:100]!r} beside it is larger than {MAX_BYTES // 2**20} MB.", AS_GLB)
     return path
 
 

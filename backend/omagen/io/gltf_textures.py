@@ -46,7 +46,7 @@ class Textures:
                 self._pixels[source] = self._decode(image, f"the {role} texture{_name(image)}")
             except OmagenError as error:
                 self._pixels[source] = None
-                self._warn(f"A {role} texture is left out: {error.message}")
+                self._warn(f"A {role} texture is left out: {error}")
         pixels = self._pixels[source]
         if pixels is None:
             return None

@@ -32,7 +32,7 @@ def read_mtl(owner: Path, names: Sequence[str], warn: Callable[[str], None]) -> 
         try:
             path = find_companion(owner, name)
         except OmagenError as error:
-            warn(f"Its materials are left out: {error.message}")
+            warn(f"Its materials are left out: {error}")
             continue
         with path.open("rb") as file:
             text = file.read(MAX_BYTES).decode("utf-8", "replace")
@@ -93,7 +93,7 @@ def _texture(path: Path, name: str, role: str, warn: Callable[[str], None]) -> T
     try:
         decoded = decode_image(find_companion(path, name), f'the {role} texture "{name[:60]}"', photo=False)
     except OmagenError as error:
-        warn(f"A {role} texture is left out: {error.message}")
+        warn(f"A {role} texture is left out: {error}")
         return None
     for note in decoded.warnings:
         warn(note)

@@ -1,6 +1,6 @@
-"""Runs inside Blender: what `write_object` makes of result files, one function per behaviour.
+"""Runs inside Blender: what `addon/scene` reads of images and makes of result files, one function per behaviour.
 
-Usage: FOLDER, which holds the files that `test_write_object.py` wrote; `checks.json` in it receives the outcomes.
+Usage: FOLDER, which holds the files that `test_scene.py` wrote; `checks.json` in it receives the outcomes.
 """
 
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
@@ -34,6 +34,7 @@ def _extension() -> None:
 
 _extension()
 from omagen_extension.addon.scene.glb import read_object  # noqa: E402
+from omagen_extension.addon.scene.read_image import read_mask, read_picture  # noqa: E402
 from omagen_extension.addon.scene.write_object import write_object  # noqa: E402
 
 
@@ -253,6 +254,29 @@ def check_undo_removes_all_of_it():
     bpy.ops.ed.undo_push(message="after")
     bpy.ops.ed.undo()
     assert data_counts() == before
+
+
+def check_pixels_are_sent_upright_in_srgb_and_masks_by_transparency():
+    values = np.zeros((300, 40, 4), np.float32)
+    values[:100] = (0.5, 0.25, 1.0, 1.0)  # the lowest third, as rows run from the bottom
+    values[100:] = (1.0, 1.0, 1.0, 0.25)
+    for linear in (False, True):
+        image = bpy.data.images.new("drawn", 40, 300, alpha=True, float_buffer=linear)
+        image.pixels.foreach_set(values.ravel())
+        sent = read_picture(image).png()
+        top, bottom = (np.array(_unpacked(sent).pixels[i : i + 4]) for i in (299 * 160, 0))
+        np.testing.assert_allclose(top, (1, 1, 1, 0.25), atol=0.01)
+        np.testing.assert_allclose(bottom, (0.735, 0.537, 1, 1) if linear else (0.5, 0.25, 1, 1), atol=0.01)
+        mask = _unpacked(read_mask(image).png())
+        np.testing.assert_allclose((mask.pixels[0], mask.pixels[299 * 160]), (1.0, 0.25), atol=0.01)
+
+
+def _unpacked(png):
+    image = bpy.data.images.new("sent", 1, 1, alpha=True)
+    image.source = "FILE"
+    image.pack(data=png, data_len=len(png))
+    assert tuple(image.size) == (40, 300)
+    return image
 
 
 def main() -> None:

@@ -1,32 +1,17 @@
-"""Result files become objects in Blender: every check of `write_object_checks.py`, in each Blender that is here."""
+"""Images are read and result files become objects in Blender: every check of `scene_checks.py`, in each Blender that is here."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_blender import BLENDERS, checks_in, run
 from omagen.io.glb_writer import write_glb
 from omagen.shapes import Material, Mesh, Texture
-from places import ROOT
 
-CHECKS_FILE = Path(__file__).with_name("write_object_checks.py")
-CHECKS = re.findall(r"^def (check_\w+)", CHECKS_FILE.read_text(), re.MULTILINE)
-MODULE_PYTHON = Path(os.environ.get("OMAGEN_BPY_PYTHON", ROOT / ".venv-blender" / "bin" / "python"))
-
-
-def commands() -> dict[str, list[str]]:
-    """How to run a script in each Blender of this machine."""
-    program = os.environ.get("BLENDER")
-    found = {"bpy": [str(MODULE_PYTHON), str(CHECKS_FILE)]}
-    if program:
-        found["blender"] = [program, "-b", "--factory-startup", "--python", str(CHECKS_FILE), "--"]
-    return found
+CHECKS_FILE = Path(__file__).with_name("scene_checks.py")
 
 
 def sphere(rings: int = 12, sectors: int = 24) -> tuple[np.ndarray, np.ndarray]:
@@ -91,12 +76,10 @@ def full_mesh() -> Mesh:
     )
 
 
-@pytest.fixture(scope="session", params=list(commands()))
+@pytest.fixture(scope="session", params=BLENDERS)
 def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """What each check said, in one process of one Blender; empty where it holds."""
-    if request.param == "bpy" and not MODULE_PYTHON.is_file():
-        pytest.skip(f"no bpy module here ({MODULE_PYTHON}); `make test` installs it")
-    folder = tmp_path_factory.mktemp("write_object")
+    folder = tmp_path_factory.mktemp("scene")
     vertices, faces = sphere()
     plain = Material("plain", (0.5, 0.25, 0.125, 1), roughness=0.75)
     write_glb(full_mesh(), folder / "full.glb", {"engine": "test", "seed": 7})
@@ -107,13 +90,9 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     # Triangles at random over few vertices: repeated ones, edges with many triangles, everything that is not a surface.
     tangle = np.random.default_rng(0).integers(0, 24, (4000, 3)).astype(np.int32)
     write_glb(Mesh(vertices, tangle), folder / "random.glb", {})
-    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(folder)}
-    command = [*commands()[request.param], str(folder)]
-    child = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert (folder / "checks.json").is_file(), child.stdout + child.stderr
-    return json.loads((folder / "checks.json").read_text())
+    return run(request.param, CHECKS_FILE, folder)
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_write_object(outcomes: Mapping[str, str], check: str) -> None:
+@pytest.mark.parametrize("check", checks_in(CHECKS_FILE))
+def test_scene(outcomes: Mapping[str, str], check: str) -> None:
     assert not outcomes[check], outcomes[check]
