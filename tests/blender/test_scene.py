@@ -1,4 +1,4 @@
-"""Images are read and result files become objects in Blender: every check of `scene_checks.py`, in each Blender that is here."""
+"""Images become requests and result files become objects in Blender: every check of `scene_checks.py`, in each Blender."""
 
 from __future__ import annotations
 
