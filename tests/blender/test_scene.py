@@ -1,4 +1,4 @@
-"""Images become requests and result files become objects in Blender: every check of `scene_checks.py`, in each Blender."""
+"""Images become requests, result files become objects: every check of `scene_checks.py`, in each Blender."""
 
 from __future__ import annotations
 
