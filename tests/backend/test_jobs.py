@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
+from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from omagen.engines import describe_engine
+from omagen.io.images import encode_png
 from omagen.jobs import result
+from omagen.jobs.store import Store
 from omagen.protocol import ErrorCode, JobState, OmagenError, Request
 from running_queue import RunningQueue
+from small_disk import needs_root, small_disk
 
 
 def _until_running(jobs: RunningQueue, id: str) -> None:
@@ -172,3 +179,30 @@ def test_the_same_request_gives_the_same_object(jobs: RunningQueue) -> None:
     ids = [jobs.fake().id, jobs.fake().id]
     folders = [result.result_folder(jobs.store.data, jobs.wait(id, 60).id) for id in ids]
     assert (folders[0] / "object.glb").read_bytes() == (folders[1] / "object.glb").read_bytes()
+
+
+@needs_root
+def test_a_disk_that_fills_up_while_a_result_is_written_fails_the_job_only(tmp_path: Path) -> None:
+    y, x = np.mgrid[-1:1:256j, -1:1:256j]
+    picture = np.stack([x * 0 + 200, 99 + 90 * x, 99 + 90 * y, 255 * (np.hypot(x, y) < 0.8)], -1).astype(np.uint8)
+    with small_disk(tmp_path, megabytes=4):
+        store = Store(tmp_path)
+        jobs = RunningQueue(store)
+        jobs.start()
+        try:
+            image = store.blobs.add(encode_png(picture))
+            request = Request("inflate", {"image": image}).checked(describe_engine("inflate"))
+            assert jobs.wait(jobs.submit(request).id, 60).state is JobState.SUCCEEDED
+            filler = tmp_path / "filler"
+            filler.write_bytes(bytes(shutil.disk_usage(tmp_path).free - 300_000))
+            job = jobs.wait(jobs.submit(request).id, 60)
+            assert job.state is JobState.FAILED
+            assert job.error is not None
+            assert job.error.code is ErrorCode.ENVIRONMENT
+            assert "space" in job.error.message
+            assert [path.name for path in (tmp_path / "results").iterdir()] == [store.jobs()[-1].id]
+            filler.unlink()
+            assert jobs.wait(jobs.submit(request).id, 60).state is JobState.SUCCEEDED
+        finally:
+            jobs.stop()
+            store.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 from omagen.jobs import result
 from omagen.jobs.store import Store
 from omagen.protocol import TRANSITIONS, ErrorCode, JobState, OmagenError, Request
+from small_disk import needs_root, small_disk
 
 REQUEST = Request("fake", {"text": "words"}, {"behaviour": "finish"}, seed=3, name="thing")
 
@@ -197,14 +197,9 @@ def test_a_job_id_that_is_no_name_leads_to_no_folder(tmp_path: Path, id: str) ->
         result.result_folder(tmp_path, id)
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0 or sys.platform != "linux",
-    reason="mounting a small disk needs root",
-)
+@needs_root
 def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)], check=True)
-    store = None
-    try:
+    with small_disk(tmp_path, megabytes=1):
         store = Store(tmp_path)
         id = store.create(REQUEST).id
         with (tmp_path / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="space"):
@@ -221,7 +216,4 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
         (tmp_path / "filler").unlink()
         assert store.job(id).state is JobState.QUEUED
         store.create(REQUEST)
-    finally:
-        if store:
-            store.close()
-        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+        store.close()

@@ -206,10 +206,11 @@ class Lane:
                 # A cancel came in after the work was over: what the user was told counts.
                 result.discard(self._store.data, job_id)
                 state, error, outcome = JobState.CANCELLED, None, None
-            except OmagenError:
-                log.exception("the end of job %s cannot be stored yet", job_id)
+            except OmagenError as problem:
+                log.warning("the end of job %s cannot be stored yet: %s", job_id, problem)
                 if self._stopping:
                     return
+                self._store.make_room()
                 time.sleep(_RETRY_S)
 
     # The worker process

@@ -7,6 +7,7 @@ or clocks.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import secrets
@@ -14,7 +15,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from omagen.protocol import TRANSITIONS, ErrorCode, Event, Job, JobState, Omagen
 log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 1
+_LOG_PAGES = 64
+"""Pages that SQLite's write-ahead log may grow to before it is folded into the database: few, for full disks."""
 _SCHEMA = """
 CREATE TABLE jobs (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, state TEXT NOT NULL,
@@ -163,6 +165,11 @@ class Store:
         for blob in set(job.request.inputs.values()) - used:
             self.blobs.delete(blob)
 
+    def make_room(self) -> None:
+        """Give back what the database's own log takes on the disk, so that a small change fits on a full one."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def recover(self) -> None:
         """Settle what dead processes have left: finished results are kept, unfinished jobs become interrupted."""
         marks = ",".join("?" * len(_UNFINISHED))
@@ -200,6 +207,7 @@ class Store:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("BEGIN IMMEDIATE")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -239,7 +247,7 @@ class Store:
                 (folder.name, "", JobState.SUCCEEDED.value, json.dumps(request), at, at, at, json.dumps(outcome)),
             )
 
-    @contextmanager
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
