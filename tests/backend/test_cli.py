@@ -12,6 +12,7 @@ from pathlib import Path
 
 import fake_engines
 import pytest
+from omagen.io.meshes import read_mesh
 from server_process import running_server
 
 HEAVY = {"numpy", "scipy", "cv2", "torch", "fastapi", "pydantic", "uvicorn", "PIL", "tqdm", "multiprocessing"}
@@ -193,6 +194,14 @@ def test_an_output_that_cannot_be_written_does_not_lose_the_result(cli: Cli) -> 
     assert "omagen jobs export" in err
     cli("jobs", "export", cli.jobs()[0]["id"], "-o", "saved.glb")
     assert (cli.folder / "saved.glb").read_bytes()[:4] == b"glTF"
+
+
+def test_a_mesh_brings_the_files_beside_it_along(cli: Cli, assets: Path) -> None:
+    cli("generate", assets / "meshes" / "spot_obj" / "spot.obj", "-o", "spot.glb")
+    mesh, warnings = read_mesh(cli.folder / "spot.glb")
+    assert warnings == ()
+    texture = mesh.materials[0].base_color_texture
+    assert texture is not None and texture.pixels.shape[:2] == (1024, 1024)
 
 
 def test_jobs_can_be_listed_shown_exported_and_deleted(cli: Cli) -> None:

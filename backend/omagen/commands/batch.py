@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from omagen.bundle import pack
 from omagen.commands.outputs import copy_result
 from omagen.commands.progress import ProgressLine
 from omagen.commands.text import write_json
 from omagen.devices import choose_device
 from omagen.jobs.queue import Queue
 from omagen.jobs.store import Store
-from omagen.protocol import EngineInfo, ErrorCode, Job, JobState, Json, OmagenError, Request, Value
+from omagen.protocol import EngineInfo, ErrorCode, InputKind, Job, JobState, Json, OmagenError, Request, Value
 
 _CANCEL_WAIT_S = 5.0
 
@@ -108,13 +109,14 @@ class Batch:
         for spec in item.info.inputs:
             if spec.id in item.inputs:
                 given = item.inputs[spec.id]
-                inputs[spec.id] = self._upload(given) if spec.kind.is_file else given
+                inputs[spec.id] = self._upload(given, spec.kind) if spec.kind.is_file else given
         request = Request(item.info.id, inputs, dict(item.parameters), item.seed, self._device, item.name)
         return Request.from_json(request.to_json()).checked(item.info)
 
-    def _upload(self, file: str) -> str:
+    def _upload(self, file: str, kind: InputKind) -> str:
         try:
-            return self._store.blobs.add(Path(file).expanduser())
+            path = Path(file).expanduser()
+            return self._store.blobs.add(pack(path) if kind is InputKind.MESH else path)
         except OSError as error:
             raise OmagenError(
                 ErrorCode.INPUT, f"{Path(file).name} cannot be read: {error.strerror or error}."

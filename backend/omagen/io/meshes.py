@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from omagen.geometry.cleaning import keep_faces
 from omagen.geometry.quality import is_degenerate
+from omagen.io.bundle_reader import SIGNATURE, unpack
 from omagen.io.decoding import file_title
 from omagen.io.gltf_reader import read_gltf
 from omagen.io.mesh_parts import MeshBuilder
@@ -31,7 +33,8 @@ def read_mesh(path: Path) -> tuple[Mesh, tuple[str, ...]]:
     """The mesh in `path` (GLB, glTF, OBJ, PLY or STL) and what was odd about it, in words for the user.
 
     glTF keeps its frame (+Y up, metres); OBJ, PLY and STL have none and stay as they are. Vertices are shared as
-    in the file. Faces with infinite or undefined corners are dropped. Companions are read from its own folder only.
+    in the file. Faces with infinite or undefined corners are dropped. Companions are read from its own folder only;
+    `path` may also be a bundle of a mesh with its companions (see `omagen.bundle`).
     Raises `OmagenError` (input): not a mesh, damaged, unsupported, too large, or without any surface.
     """
     title = file_title(path, "mesh")
@@ -61,6 +64,15 @@ def _dispatch(path: Path, warn: Callable[[str], None]) -> Mesh:
     if size > MAX_BYTES:
         raise OmagenError(ErrorCode.INPUT, f"It is larger than {MAX_BYTES // 2**20} MB.", "Simplify it first.")
     data = path.read_bytes()
+    if data.startswith(SIGNATURE):
+        with tempfile.TemporaryDirectory() as folder:
+            unpacked = unpack(path, Path(folder))
+            return _read(unpacked, unpacked.read_bytes(), warn)
+    return _read(path, data, warn)
+
+
+def _read(path: Path, data: bytes, warn: Callable[[str], None]) -> Mesh:
+    """The mesh in `data`, the content of `path`; the path says where companions are."""
     start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start[:4] == b"glTF" or start[:1] == b"{":
         return read_gltf(path, data, warn)

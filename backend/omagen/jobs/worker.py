@@ -8,6 +8,7 @@ import os
 import queue
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -99,6 +100,7 @@ class Worker:
         request = Request.from_json(order["request"])
         files = {id: Path(path) for id, path in order["files"].items()}
         folder = Path(order["folder"])
+        tempfile.tempdir = str(folder)  # whatever a library writes goes when the job goes
         seconds: dict[str, float] = {}
         with _job_log(folder), _PeakMemory() as memory:
             begin = time.perf_counter()
