@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from inflated_shape import angles, check, front_count
 from omagen.engines.inflate.engine import InflateEngine
 from omagen.engines.inflate.inflation import inflate
 from omagen.foreground import Cutout
@@ -42,63 +43,6 @@ def disc(size: int = 160, radius: float = 60, centre: tuple[float, float] | None
     y, x = np.mgrid[:size, :size]
     cx, cy = centre or (size / 2, size / 2)
     return np.clip(radius - np.hypot(x - cx, y - cy) + 0.5, 0, 1)
-
-
-def angles(mesh: Mesh) -> np.ndarray:
-    """Smallest angle of each triangle in degrees."""
-    corners = mesh.vertices[mesh.faces].astype(float)
-    smallest = np.full(len(corners), 180.0)
-    for k in range(3):
-        u, v = corners[:, (k + 1) % 3] - corners[:, k], corners[:, (k + 2) % 3] - corners[:, k]
-        cosine = np.sum(u * v, 1) / (np.linalg.norm(u, axis=1) * np.linalg.norm(v, axis=1))
-        np.minimum(smallest, np.degrees(np.arccos(np.clip(cosine, -1, 1))), out=smallest)
-    return smallest
-
-
-def volume(mesh: Mesh) -> float:
-    a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(float) for k in range(3))
-    return float(np.einsum("ij,ij->", a, np.cross(b, c))) / 6
-
-
-def check(mesh: Mesh) -> None:
-    assert np.isfinite(mesh.vertices).all()
-    assert (np.bincount(mesh.faces.ravel(), minlength=len(mesh.vertices)) > 0).all(), "unused vertices"
-    directed = np.concatenate([mesh.faces[:, [k, (k + 1) % 3]] for k in range(3)]).astype(np.int64)
-    forward = directed[:, 0] * len(mesh.vertices) + directed[:, 1]
-    backward = directed[:, 1] * len(mesh.vertices) + directed[:, 0]
-    assert len(np.unique(forward)) == len(forward), "an edge is used twice in one direction"
-    assert np.array_equal(np.sort(forward), np.sort(backward)), "an edge lacks its other side"
-    assert volume(mesh) > 0
-    np.testing.assert_allclose(np.ptp(mesh.vertices, axis=0).max(), 1.0, rtol=1e-5)
-    assert mesh.normals is not None
-    np.testing.assert_allclose(np.linalg.norm(mesh.normals, axis=2), 1.0, atol=1e-5)
-    check_charts(mesh)
-
-
-def check_charts(mesh: Mesh) -> None:
-    """Two charts inside the unit square, a gutter apart, no triangle turned over: straight projections cannot overlap
-    then.
-    """
-    assert mesh.uv is not None
-    assert mesh.uv.min() >= 0 and mesh.uv.max() <= 1
-    a, b, c = (mesh.uv[:, k].astype(float) for k in range(3))
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    assert (area > 0).mean() > 0.999, "only rounding to float32 may flatten a triangle"
-    assert area.min() > -1e-7
-    texture = mesh.materials[0].base_color_texture
-    assert texture is not None
-    front, back = (mesh.uv[part].reshape(-1, 2) for part in np.split(np.arange(len(mesh.faces)), [front_count(mesh)]))
-    apart = (
-        (back.min(0) - front.max(0)) * texture.pixels.shape[1::-1],
-        (front.min(0) - back.max(0)) * texture.pixels.shape[1::-1],
-    )
-    assert max(gap.max() for gap in apart) >= 8
-
-
-def front_count(mesh: Mesh) -> int:
-    """How many faces the front has; they come first. A flat back is where all corners are at the bottom."""
-    bottom = (mesh.vertices[mesh.faces, 2] < mesh.vertices[:, 2].min() + 1e-6).all(1)
-    return int(np.argmax(bottom)) if bottom.any() else len(mesh.faces) // 2
 
 
 @st.composite
@@ -179,6 +123,19 @@ def test_the_outline_is_followed_within_a_third_of_a_pixel() -> None:
     rim = np.abs(mesh.vertices[:, 2]) < 1e-7
     radius = np.linalg.norm(mesh.vertices[rim, :2], axis=1) * 300
     assert np.abs(radius - 150).max() < 0.34
+
+
+@pytest.mark.parametrize("gap", [1, 3, 8])
+def test_no_slivers_are_left_at_notches_and_gaps(gap: int) -> None:
+    alpha = disc(400, 160)
+    for turn in np.radians([0, 50, 110, 200, 290]):
+        y, x = np.mgrid[:400, :400] - 199.5
+        along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+        wedge = np.clip(gap * np.clip(along - 90, 0, None) / 70 - np.abs(across) + 0.5, 0, 1) * (along > 90)
+        alpha = np.minimum(alpha, 1 - wedge)
+    mesh, _ = make(alpha, faces=10000, relief=0.0)
+    check(mesh)
+    assert angles(mesh).min() > 7
 
 
 def test_a_flat_back_is_a_plane() -> None:

@@ -12,32 +12,36 @@ import numpy as np
 
 from omagen.engines.inflate.flipping import flip
 from omagen.engines.inflate.surface import Surface
-from omagen.engines.inflate.triangles import collapsible, doubled_normals, independent, sharpness, spread_out
+from omagen.engines.inflate.triangles import Edges, collapsible, doubled_normals, independent, sharpness, spread_out
 
 LONG = 1.4
-"""Relative length from which edges are split first."""
+"""Relative length from which edges are split together."""
+MOST_AT_ONCE = 5
+"""Otherwise at most one in so many edges is split in one round."""
 SHORT = 0.5
 """Relative length below which edges are collapsed."""
-SHORTEST = 0.02
-"""Relative length below which edges are never split."""
 BAD_ANGLE = 22.0
 """Angles, in degrees, below this are worth mending."""
+WORST_ANGLE = 15
+"""Angles, in degrees, that are not let stand."""
 ROUNDS = 12
 COLLAPSING_ROUNDS = (1, 4, 7)
-MENDING_ROUNDS = 10
+BAD_ROUNDS, MENDING_ROUNDS = 9, 18
+"""Rounds of mending bad angles, and in all, with the worst angles."""
 
 
 def refine(surface: Surface, target: int, report: Callable[[float], None]) -> None:
     """Split the longest edges until there are `target` vertices, flipping and relaxing between the rounds."""
-    start, limit = len(surface.xy), LONG
-    while len(surface.xy) < target and limit > SHORTEST:
-        report((len(surface.xy) - start) / max(target - start, 1))
+    start = len(surface.xy)
+    while (missing := target - len(surface.xy)) > 0:
+        report(1 - missing / (target - start))
         edges = surface.edges()
         length = surface.relative_lengths(edges)
-        chosen = independent(edges, np.where(length > limit, length, 0.0), len(surface.faces))
-        missing = target - len(surface.xy)
-        if surface.split(edges, chosen[np.argsort(-length[chosen], kind="stable")[:missing]]) < max(0.02 * missing, 1):
-            limit *= 0.93
+        several = min(missing, max(len(length) // MOST_AT_ONCE, 1))
+        limit = min(LONG, np.partition(length, -several)[-several])
+        chosen = independent(edges, np.where(length >= limit, length, 0.0), len(surface.faces))
+        if not surface.split(edges, chosen[np.argsort(-length[chosen], kind="stable")[:missing]]):
+            return
         flip(surface, 3)
         surface.relax(0.5)
 
@@ -47,28 +51,49 @@ def even_out(surface: Surface, target: int, report: Callable[[float], None]) -> 
     for step in range(ROUNDS):
         report(0.8 * step / ROUNDS)
         if step in COLLAPSING_ROUNDS:
-            _collapse(surface)
+            _collapse(surface, SHORT)
             refine(surface, target, lambda fraction: None)
         surface.relax(0.6)
         flip(surface, 3)
     flip(surface, 20)
+    _mend_all(surface, lambda fraction: report(0.8 + 0.2 * fraction))
+
+
+def _mend_all(surface: Surface, report: Callable[[float], None]) -> None:
+    """Mend the worst angles, with triangles allowed to lean over, without which notches cannot do."""
     surface.may_lean = True
     flip(surface, 20)
     for step in range(MENDING_ROUNDS):
-        report(0.8 + 0.2 * step / MENDING_ROUNDS)
-        mended = _mend(surface, step)
+        report(step / MENDING_ROUNDS)
+        mended = _mend(surface, step, BAD_ANGLE if step < BAD_ROUNDS else WORST_ANGLE)
         if not len(mended):
             break
         flip(surface, 4, mended)
+        if step % 3 == 2:
+            _collapse(surface, 0.0)
+            _divide_needles(surface)
+            flip(surface, 20)
 
 
-def _collapse(surface: Surface) -> None:
-    """Merge the ends of edges that are much too short, or the shortest side of a needle."""
+def _needles(surface: Surface, edges: Edges, degrees: float) -> np.ndarray:
+    """(n,) bool: which edges are sides of triangles with an angle below `degrees`."""
+    pa, pb, pc, pd = (surface.points[index] for index in (edges.a, edges.b, edges.c, edges.d))
+    return np.maximum(sharpness(pa, pb, pc), sharpness(pb, pa, pd)) > np.cos(np.radians(degrees))
+
+
+def _divide_needles(surface: Surface) -> None:
+    """Split long sides of needles that resist everything else: those whose short side lies on the outline."""
     edges = surface.edges()
-    points, length = surface.points, surface.relative_lengths(edges)
-    pa, pb, pc, pd = (points[index] for index in (edges.a, edges.b, edges.c, edges.d))
-    needle = np.maximum(sharpness(pa, pb, pc), sharpness(pb, pa, pd)) > np.cos(np.radians(BAD_ANGLE))
-    short = np.flatnonzero((length < SHORT) | (needle & (length < 0.7)))
+    length = surface.relative_lengths(edges)
+    long = _needles(surface, edges, WORST_ANGLE) & (length > 1.3)
+    surface.split(edges, independent(edges, np.where(long, length, 0.0), len(surface.faces)))
+
+
+def _collapse(surface: Surface, least: float) -> None:
+    """Merge the ends of edges whose relative length is below `least`, or that are the shortest side of a needle."""
+    edges = surface.edges()
+    length = surface.relative_lengths(edges)
+    short = np.flatnonzero((length < least) | (_needles(surface, edges, BAD_ANGLE) & (length < 0.7)))
     a, b = edges.a[short], edges.b[short]
     kept, removed = np.minimum(a, b), np.maximum(a, b)
     allowed = collapsible(surface.faces, kept, removed, surface.rim_count)
@@ -100,8 +125,8 @@ def _merge(surface: Surface, kept: np.ndarray, removed: np.ndarray) -> None:
     surface.normals, surface.near = surface.normals[stays], surface.near[stays]
 
 
-def _mend(surface: Surface, step: int) -> np.ndarray:
-    """Move the vertices of triangles with small angles to where the smallest angle around them is largest.
+def _mend(surface: Surface, step: int, degrees: float) -> np.ndarray:
+    """Move the vertices of triangles with angles below `degrees` to where the smallest angle around them is largest.
 
     Tries a few places around each (optimisation-based smoothing, Freitag and Ollivier-Gooch 1997). Returns the faces
     around these vertices, none when no angle is small.
@@ -111,7 +136,7 @@ def _mend(surface: Surface, step: int) -> np.ndarray:
     worst = np.zeros(count)
     np.maximum.at(worst, surface.faces.ravel(), np.repeat(poor, 3))
     worst[: surface.rim_count] = 0
-    vertices = np.flatnonzero(worst > np.cos(np.radians(BAD_ANGLE)))
+    vertices = np.flatnonzero(worst > np.cos(np.radians(degrees)))
     if not len(vertices):
         return vertices
     jitter = np.sin(12.9898 * vertices + 78.233 * step) * 43758.5453 % 1.0

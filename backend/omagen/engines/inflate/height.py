@@ -16,7 +16,6 @@ from scipy.sparse.linalg import splu
 from omagen.engines.inflate.locator import Locator
 from omagen.engines.inflate.planar import Planar
 
-
 OUTSIDE = -1e-6
 """Barycentric coordinates below this are not owed to rounding."""
 
@@ -41,8 +40,8 @@ class Height:
     def potential(
         self, points: np.ndarray, near: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """u, (n,), at least 0, its gradient, (n, 2), and the face, (n,), at (n, 2) points. Outside the silhouette u is 0
-        and the rest the nearest triangle's. near: (n,) faces to look from, which saves time.
+        """u, (n,), at least 0, its gradient, (n, 2), and the face, (n,), at (n, 2) points. Outside the silhouette u is
+        0 and the rest the nearest triangle's. near: (n,) faces to look from, which saves time.
         """
         face, bary = self._locator.locate(points, near)
         values, slopes = self._values[face], self._locator.slopes[face]

@@ -18,7 +18,7 @@ END = 1.2
 
 LEAST = 1e-3
 """Twice the area, in square pixels, below which triangles are spread out: more than rounding to float32 can undo."""
-SPREADING_ROUNDS, SPREADING_STEPS = 60, 10
+SPREADING_ROUNDS, SPREADING_STEPS = 120, 10
 OVERSHOOT = 2.2
 """How many times further than the mean of what its triangles ask for a vertex is moved."""
 

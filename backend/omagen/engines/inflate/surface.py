@@ -122,21 +122,31 @@ class Surface:
     def split(self, edges: Edges, chosen: np.ndarray) -> int:
         """Split the inner edges `chosen`, indices of edges that share no triangle, halfway along the surface.
 
-        Those that bridge a notch of the outline, so that their middle is outside of it, stay whole. Returns how many were split.
+        Edges stay whole whose middle would be outside the outline or tip a triangle over. Returns how many were split.
         """
-        xy = self._halfway(edges.a[chosen], edges.b[chosen])
-        z, normals, near = self.lift(xy, self.near[edges.a[chosen]])
-        inside = z > 0
-        chosen, xy, z, normals, near = (array[inside] for array in (chosen, xy, z, normals, near))
         a, b, c, d = (index[chosen] for index in (edges.a, edges.b, edges.c, edges.d))
-        new = len(self.xy) + np.arange(len(chosen))
-        self.xy, self.z = np.concatenate([self.xy, xy]), np.concatenate([self.z, z])
-        self.normals, self.near = np.concatenate([self.normals, normals]), np.concatenate([self.near, near])
+        if self.may_lean:
+            xy = self.projected((self.points[a] + self.points[b]) / 2, self.near[a])
+        else:
+            xy = self._halfway(a, b)
+        z, normals, near = self.lift(xy, self.near[a])
+        new, count = len(self.xy) + np.arange(len(chosen)), len(chosen)
+        grown = [np.concatenate(pair) for pair in zip(self._placed(), (xy, z, normals, near), strict=True)]
+        points = np.concatenate([grown[0], grown[1][:, None]], 1)
+        parts = [np.stack(part, 1) for part in ((a, new, c), (b, new, d), (new, b, c), (new, a, d))]
+        good = z > 0
+        if self.may_lean:
+            good &= self.sound(np.concatenate(parts), points, grown[2]).reshape(4, count).all(0)
+        if not good.all():
+            return self.split(edges, chosen[good]) if good.any() else 0
+        self.xy, self.z, self.normals, self.near = grown
         faces = self.faces.copy()
-        faces[edges.left[chosen]] = np.stack([a, new, c], 1)
-        faces[edges.right[chosen]] = np.stack([b, new, d], 1)
-        self.connect(np.concatenate([faces, np.stack([new, b, c], 1), np.stack([new, a, d], 1)]))
-        return len(chosen)
+        faces[edges.left[chosen]], faces[edges.right[chosen]] = parts[:2]
+        self.connect(np.concatenate([faces, *parts[2:]]))
+        return count
+
+    def _placed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        return self.xy, self.z, self.normals, self.near
 
     def _halfway(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Points over the straight lines from a to b in the plane that halve the way on the surface."""

@@ -1,4 +1,4 @@
-"""Topology and quality of plain triangulations, vectorised: half-edges, inner edges, independent sets, collapses, angles.
+"""Topology and quality of plain triangulations, vectorised: half-edges, independent sets, collapses, angles.
 
 Half-edge 3 f + k runs along face f from its corner k to the next one.
 """
