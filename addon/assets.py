@@ -9,13 +9,13 @@ import bpy
 from ..backend.omagen.protocol import Job
 
 
-def mark(obj: bpy.types.Object, job: Job, preview: Path | None) -> None:
+def mark(obj: bpy.types.Object, job: Job, licence: str, preview: Path | None) -> None:
     """Mark an object as an asset, with `preview` or, where there is none, one that Blender renders."""
     obj.asset_mark()
     result = job.result or {}
     data = obj.asset_data
     data.description = f"Made by Omagen {result.get('version', '')} with {job.request.engine}, seed {job.request.seed}"
-    data.license = str(result.get("licence", ""))
+    data.license = licence
     data.tags.new("omagen", skip_if_exists=True)
     data.tags.new(job.request.engine, skip_if_exists=True)
     if preview is None:

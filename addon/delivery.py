@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def _write_object(job: Job, arrays: ObjectArrays, preview: bytes, placement: Pla
         with tempfile.TemporaryDirectory() as folder:
             picture = Path(folder) / PREVIEW_FILE
             picture.write_bytes(preview)
-            assets.mark(made, job, picture if preview else None)
+            assets.mark(made, job, licence(job.result or {}), picture if preview else None)
     _push_undo(f"Omagen: {made.name}")
     return Made(made.name, warnings)
 
@@ -129,10 +130,15 @@ def stored_request(obj: bpy.types.Object | None) -> dict[str, Any] | None:
     return made["request"] if made else None
 
 
+def licence(made: Mapping[str, Any]) -> str:
+    """The licence that binds a result: that of the model weights. Without any it is its maker's own: an empty text."""
+    return str(made.get("licence", "")) if made.get("weights") else ""
+
+
 def summary(made: dict[str, Any]) -> list[str]:
-    """What an artist wants to know of an object's making: its licence and its quality report."""
+    """What an artist wants to know of an object's making: what its use is bound to, and its quality report."""
     report = made.get("report") or {}
-    lines = [f"Licence: {made['licence']}"] if made.get("licence") else []
+    lines = [f"Licence: {terms}"] if (terms := licence(made)) else []
     if "triangles" in report:
         lines.append(f"{report['triangles']:,} triangles")
     if "watertight" in report:

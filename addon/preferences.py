@@ -28,13 +28,19 @@ def _restart(self: OmagenPreferences, context: bpy.types.Context) -> None:
     runtime.close()
 
 
-def _install_command(self: OmagenPreferences) -> str:
-    environment = Path.home() / "omagen-backend"
-    program = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    quote = (lambda text: f'"{text}"') if sys.platform == "win32" else shlex.quote
-    python = "py -3.11" if sys.platform == "win32" else "python3.11"
+def suggested_program() -> Path:
+    """The Python program of the environment that `install_command` makes."""
+    return Path.home() / "omagen-backend" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def install_command() -> str:
+    """A line for a terminal: it creates a Python environment with the backend in it."""
+    windows = sys.platform == "win32"
+    quote = (lambda text: f'"{text}"') if windows else shlex.quote
+    python = "py -3.11" if windows else "python3.11"
+    environment, program = map(str, (suggested_program().parents[1], suggested_program()))
     target = f"{EXTENSION_FOLDER}[cpu]"
-    return f"{python} -m venv {quote(str(environment))} && {quote(str(program))} -m pip install {quote(target)}"
+    return f"{python} -m venv {quote(environment)} && {quote(program)} -m pip install {quote(target)}"
 
 
 class OmagenPreferences(bpy.types.AddonPreferences):
@@ -77,22 +83,15 @@ class OmagenPreferences(bpy.types.AddonPreferences):
         description="Start the backend as soon as Omagen's panel is shown, so that the first job need not wait for it",
         default=True,
     )
-    install_command: StringProperty(
-        name="Install Command",
-        description="Type or paste this into a terminal: it creates a Python environment with the backend in it",
-        get=_install_command,
-        set=lambda self, value: None,  # without it the text could not be selected
-    )
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        problem = configuration_problem(context)
-        if problem:
-            self._draw_setup(context, problem)
+        if problem := missing_environment(context):
+            self._draw_setup(context, problem.message)
         column = layout.column()
-        column.prop(self, "python", placeholder=os.environ.get("OMAGEN_PYTHON", "path/to/environment/bin/python"))
+        column.prop(self, "python", placeholder=os.environ.get("OMAGEN_PYTHON") or str(suggested_program()))
         column.prop(self, "data", placeholder=str(protocol.default_data_folder()))
         layout.separator()
         column = layout.column()
@@ -105,19 +104,11 @@ class OmagenPreferences(bpy.types.AddonPreferences):
     def _draw_setup(self, context: bpy.types.Context, problem: str) -> None:
         box = self.layout.box()
         wrapped_text.draw(box, context, problem, icon="INFO")
-        box.label(text="1. Copy this line into a terminal; it needs Python 3.11 or newer:")
-        row = box.row()
-        row.use_property_split = False
-        row.prop(self, "install_command", text="")
-        wrapped_text.draw(
-            box,
-            context,
-            "2. Choose the environment's Python program below. The command above puts it at: " + str(_suggested()),
-        )
-
-
-def _suggested() -> Path:
-    return Path.home() / "omagen-backend" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+        box.label(text="1. Run this line in a terminal; it needs Python 3.11 or newer.")
+        wrapped_text.draw(box, context, install_command())
+        box.operator("omagen.copy_install_command", icon="COPYDOWN")
+        box.label(text="2. Choose the environment that it has made.")
+        box.operator("omagen.use_environment", icon="CHECKMARK")
 
 
 def preferences(context: bpy.types.Context | None = None) -> OmagenPreferences:
@@ -135,13 +126,13 @@ def data_folder(context: bpy.types.Context | None = None) -> Path:
     return Path(bpy.path.abspath(chosen)) if chosen else protocol.default_data_folder()
 
 
-def configuration_problem(context: bpy.types.Context | None = None) -> str:
-    """What keeps the backend from being started, in words for the user; empty when nothing does."""
+def missing_environment(context: bpy.types.Context | None = None) -> OmagenError | None:
+    """What keeps the backend from being started, if anything does."""
     try:
         process.python_program(python_program(context))
     except OmagenError as error:
-        return str(error)
-    return ""
+        return error
+    return None
 
 
 def install(stack: ExitStack) -> None:

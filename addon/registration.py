@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import bpy
 
 from . import command, cutouts, parameters, preferences, properties, timers
-from .operators import backend, cutout, drop, generate, jobs, models, painting
+from .operators import backend, cutout, drop, generate, jobs, models, painting, setup
 from .panels import image_editor, job_list, sidebar, status_bar, thumbnails
 
 CLASSES = (
@@ -20,6 +20,7 @@ CLASSES = (
     *jobs.CLASSES,
     *models.CLASSES,
     *painting.CLASSES,
+    *setup.CLASSES,
     *job_list.CLASSES,
     *sidebar.CLASSES,
     *image_editor.CLASSES,

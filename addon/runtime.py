@@ -54,6 +54,10 @@ class Runtime:
         running = [task for task in waiting if task.job and task.job.state is not JobState.QUEUED]
         return next(iter(running or waiting), None)
 
+    def uses_seed(self, engine: str) -> bool:
+        """Whether another seed gives another result; an engine that is not known might."""
+        return engine not in self.engines or self.engines[engine].uses_seed
+
     def call(
         self, work: Callable[[Client], T], done: Callable[[T], None], failed: Callable[[OmagenError], None]
     ) -> Call:

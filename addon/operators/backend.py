@@ -10,6 +10,8 @@ from .task_operator import require_backend
 
 LOG_NAME = "Omagen Log"
 LOG_LINES = 2000
+SHOWN_LINES = 30
+"""About as many as fit into a window, so that the end of the log is what is seen."""
 
 
 class OMAGEN_OT_backend_start(bpy.types.Operator):
@@ -71,8 +73,12 @@ class OMAGEN_OT_backend_log(bpy.types.Operator):
         text.from_string(runtime.current().backend.log_tail(LOG_LINES) or "The backend has not written a log yet.")
         text.cursor_set(len(text.lines) - 1)
         if not bpy.app.background:
-            area = editors.shown(context, "TEXT_EDITOR") or editors.open_window(context, "TEXT_EDITOR")
+            area = editors.shown(context, "TEXT_EDITOR")
+            if area is None:
+                area = editors.open_window(context, "TEXT_EDITOR")
+                area.spaces.active.show_syntax_highlight = False  # of Python, which a log is not
             area.spaces.active.text = text
+            area.spaces.active.top = max(0, len(text.lines) - SHOWN_LINES)
         return {"FINISHED"}
 
 

@@ -52,9 +52,9 @@ class TaskOperator:
 
 def require_backend(context: bpy.types.Context) -> None:
     """Raise `OmagenError` (environment) where it is plain that the backend can neither be found nor started."""
-    problem = preferences.configuration_problem(context)
+    problem = preferences.missing_environment(context)
     if problem and not runtime.current().backend.may_run:
-        raise OmagenError(ErrorCode.ENVIRONMENT, problem)
+        raise problem
 
 
 def require_engines() -> None:

@@ -20,7 +20,7 @@ class OMAGEN_PT_image(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         ensure_backend(context)
-        problem = preferences.configuration_problem(context)
+        problem = preferences.missing_environment(context)
         if problem and runtime.current().backend.state is not BackendState.RUNNING:
             draw_setup(layout, context, problem)
             return

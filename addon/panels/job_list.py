@@ -96,15 +96,18 @@ def draw_job(layout: bpy.types.UILayout, context: bpy.types.Context, job: Job) -
         return
     if job.state is JobState.SUCCEEDED:
         row.operator("omagen.job_import", text="Import", icon="IMPORT").job = job.id
-    row.operator("omagen.job_rerun", icon="FILE_REFRESH").job = job.id
-    vary = row.operator("omagen.job_rerun", text="Vary", icon="MOD_ARRAY")
-    vary.job, vary.vary = job.id, True
+    row.operator("omagen.job_rerun", text="Again", icon="FILE_REFRESH").job = job.id
+    if runtime.current().uses_seed(job.request.engine):
+        vary = row.operator("omagen.job_rerun", text="Vary", icon="MOD_ARRAY")
+        vary.job, vary.vary = job.id, True
     row.operator("omagen.job_delete", text="", icon="TRASH").job = job.id
 
 
 def summary(job: Job) -> str:
     """One or two lines: engine, seed, state, and what came out."""
-    words = [job.request.engine, f"seed {job.request.seed}", job.state.value]
+    words = [job.request.engine, job.state.value]
+    if runtime.current().uses_seed(job.request.engine):
+        words.insert(1, f"seed {job.request.seed}")
     report = (job.result or {}).get("report") or {}
     if report.get("triangles"):
         words.append(f"{report['triangles']:,} triangles")

@@ -43,7 +43,7 @@ def _draw_model(box: bpy.types.UILayout, context: bpy.types.Context, model: Json
         size = f"Download {(model.get('size') or 0) / 1e6:.0f} MB"
         row.operator("omagen.model_download", text=size, icon="IMPORT").model = model["id"]
     use = "commercial use allowed" if model.get("commercial") else "no commercial use"
-    box.label(text=f"{model.get('licence', 'licence unknown')}, {use}", translate=False)
+    wrapped_text.draw(box, context, f"{model.get('description', '')}\n{model.get('licence', 'No licence')}, {use}.")
     if model.get("error"):
         error = model["error"]
         text = (

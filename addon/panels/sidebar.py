@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ...backend.omagen.protocol import OmagenError
 from .. import delivery, parameters, preferences, runtime
 from ..client.backend import BackendState
 from . import progress, settings, wrapped_text
@@ -22,7 +23,7 @@ def ensure_backend(context: bpy.types.Context) -> None:
     """Start the backend once, when a panel is first drawn, if the user lets us."""
     if runtime.peek() is None and preferences.preferences(context).auto_start:
         now = runtime.current()
-        if not preferences.configuration_problem(context):
+        if not preferences.missing_environment(context):
             now.refresh()
 
 
@@ -36,9 +37,9 @@ def draw_generate(layout: bpy.types.UILayout, context: bpy.types.Context, warnin
         progress.draw(layout, context, now, warnings)
 
 
-def draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context, problem: str) -> None:
+def draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context, problem: OmagenError) -> None:
     box = layout.box()
-    wrapped_text.draw(box, context, problem, icon="INFO")
+    wrapped_text.draw(box, context, str(problem), icon="INFO")
     box.operator("omagen.preferences", icon="PREFERENCES")
 
 
@@ -53,7 +54,7 @@ class OMAGEN_PT_generate(bpy.types.Panel):
         layout = self.layout
         ensure_backend(context)
         now = runtime.current()
-        problem = preferences.configuration_problem(context)
+        problem = preferences.missing_environment(context)
         if problem and now.backend.state is not BackendState.RUNNING:
             draw_setup(layout, context, problem)
             return
@@ -87,14 +88,18 @@ class OMAGEN_PT_object(bpy.types.Panel):
         layout = self.layout
         made = delivery.stored_provenance(context.object) or {}
         request = made["request"]
-        layout.label(text=f"{request['engine']}, seed {request['seed']}", icon="OUTLINER_OB_MESH", translate=False)
+        engine = str(request.get("engine", ""))
+        varies = runtime.current().uses_seed(engine)
+        made_with = f"{engine}, seed {request.get('seed')}" if varies else engine
+        layout.label(text=f"Made with {made_with}", icon="OUTLINER_OB_MESH", translate=False)
         for text in delivery.summary(made):
             wrapped_text.draw(layout, context, text)
         row = layout.row(align=True)
         again = row.operator("omagen.job_rerun", icon="FILE_REFRESH")
         again.from_object = True
-        vary = row.operator("omagen.job_rerun", text="Vary", icon="MOD_ARRAY")
-        vary.from_object = vary.vary = True
+        if varies:
+            vary = row.operator("omagen.job_rerun", text="Vary", icon="MOD_ARRAY")
+            vary.from_object = vary.vary = True
 
 
 class OMAGEN_PT_backend(bpy.types.Panel):
