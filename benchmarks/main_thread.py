@@ -73,7 +73,7 @@ def measure(folder: Path, jobs: int) -> None:
     pumps: list[float] = []
     real = object_delivery(Placement("Scene", (0.0, 0.0, 0.0), 2.0))
 
-    def timed_apply(job, result) -> str:
+    def timed_apply(job, result):
         begin = time.perf_counter()
         made = real.apply(job, result)
         imports.append(time.perf_counter() - begin)

@@ -182,6 +182,20 @@ def check_generate_works_from_the_panel():
     assert abs(max(generate().dimensions) - 0.5) < 1e-3
 
 
+def check_a_dropped_picture_becomes_an_object():
+    handler = next(cls for cls in bpy.types.FileHandler.__subclasses__() if cls.bl_idname == "OMAGEN_FH_picture")
+    assert handler.bl_import_operator == "omagen.drop" and ".png" in handler.bl_file_extensions
+    assert bpy.ops.omagen.drop("EXEC_DEFAULT", filepath=PICTURE) == {"FINISHED"}
+    assert part("runtime").current().tasks[-1].made in bpy.data.objects
+
+
+def check_only_weights_bind_what_is_made():
+    licence = part("delivery").licence
+    assert licence({"licence": "GPL-3.0-or-later", "weights": []}) == ""
+    assert licence({"licence": "CC-BY-NC-4.0", "weights": [{"id": "x"}]}) == "CC-BY-NC-4.0"
+    assert generate(image=PICTURE, mark_asset=True).asset_data.license == ""
+
+
 def check_unsaved_pixels_are_sent():
     settings = use_panel()
     settings.image = image = bpy.data.images.new("drawn", 96, 96, alpha=True)
