@@ -62,6 +62,9 @@ def even_out(surface: Surface, target: int, report: Callable[[float], None]) -> 
 def _mend_all(surface: Surface, report: Callable[[float], None]) -> None:
     """Mend the worst angles, with triangles allowed to lean over, without which notches cannot do."""
     surface.may_lean = True
+    for _ in range(3):
+        flip(surface, 20)
+        surface.relax(0.6)
     flip(surface, 20)
     for step in range(MENDING_ROUNDS):
         report(step / MENDING_ROUNDS)

@@ -18,6 +18,10 @@ FINEST = 0.09
 """Shortest edge length as a fraction of the longest."""
 TOLERANCE = 0.4
 """By how many pixels a disc may miss a point and still cover it: keeps the outline's noise from counting as thin."""
+COARSE = 4.8
+"""Radius, in pixels, from which discs are looked for on grids that are coarser in proportion."""
+MARGIN_STEP = 64
+"""Margins are multiples of twice this, so that coarser grids have whole ones."""
 
 
 @dataclass(frozen=True)
@@ -58,50 +62,65 @@ class Thickness:
         inside = (level > 0).astype(np.uint8)
         self.radii = finest * 2.0 ** np.arange(steps + 1)
         self.inside = inside.astype(bool)
-        self.depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - 0.5
-        margin = int(2 * self.radii[-1]) + 2
+        self.depth = _depth(inside)
+        margin = 2 * MARGIN_STEP * int(np.ceil(self.radii[-1] / MARGIN_STEP))
         outside = cv2.copyMakeBorder(1 - inside, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=1)
+        beyond, size = _depth(outside), level.shape[::-1]
         self.distances = [
-            np.minimum(_distance_to_thin(inside, r, 0), _distance_to_thin(outside, r, margin)) for r in self.radii
+            np.minimum(
+                *(cv2.resize(_distance_to_thin(*side), size) for side in ((self.depth, r, 0), (beyond, r, margin)))
+            )
+            for r in self.radii
         ]
+        self._stride = max(1, max(self.depth.shape) // 256)
+        chosen = self.inside[:: self._stride, :: self._stride]
+        self._samples = [distance[:: self._stride, :: self._stride][chosen] for distance in self.distances]
 
     def sizing(self, coarsest: float, width: float) -> Sizing:
         """Edge lengths of at most `coarsest` that also stay below `width` times the local half-width."""
         finest = self._finest(coarsest, width)
-        field = self._field(coarsest, width, 1)
+        field = self._lengths(coarsest, width, self.distances)
         return Sizing(field, coarsest, max(0, int(np.ceil(np.log2(coarsest / finest) - 0.5))))
 
     def _finest(self, coarsest: float, width: float) -> float:
         return max(coarsest * FINEST, width * self.radii[0])
 
-    def _field(self, coarsest: float, width: float, stride: int) -> np.ndarray:
-        """(H, W) float32 edge lengths at every `stride`-th pixel."""
-        field = np.full(self.depth[::stride, ::stride].shape, coarsest, np.float32)
-        smaller = np.concatenate([[0.0], self.radii[:-1]])
-        for radius, distance in zip(smaller, self.distances, strict=True):
-            least = max(width * radius, self._finest(coarsest, width))
-            np.minimum(field, least + GRADING * distance[::stride, ::stride], out=field)
-        return field
+    def _lengths(self, coarsest: float, width: float, distances: list[np.ndarray]) -> np.ndarray:
+        """float32 edge lengths at places with such `distances` to parts thinner than each radius."""
+        lengths, finest = np.full(distances[0].shape, coarsest, np.float32), self._finest(coarsest, width)
+        for radius, distance in zip([0.0, *self.radii[:-1]], distances, strict=True):
+            least = np.float32(max(width * radius, finest))
+            if least < coarsest:
+                np.minimum(lengths, least + np.float32(GRADING) * distance, out=lengths)
+        return lengths
 
     def triangles(self, coarsest: float, width: float) -> float:
         """About how many even triangles one side of the inflated silhouette takes with such edge lengths."""
-        stride = max(1, max(self.depth.shape) // 256)
-        lengths = self._field(coarsest, width, stride)[self.inside[::stride, ::stride]]
-        return 1.75 * float(np.sum(stride**2 / lengths.astype(np.float64) ** 2)) / (np.sqrt(3) / 4)
+        lengths = self._lengths(coarsest, width, self._samples)
+        return 1.75 * float(np.sum(self._stride**2 / lengths.astype(np.float64) ** 2)) / (np.sqrt(3) / 4)
 
 
-def _distance_to_thin(inside: np.ndarray, radius: float, margin: int) -> np.ndarray:
-    """(H, W) float32 distance of each pixel to the nearest one that no disc of `radius` inside (H, W) `inside`
-    covers.
+def _depth(inside: np.ndarray) -> np.ndarray:
+    """(H, W) float32 distance to the outline, about, inside (H, W) uint8 `inside`."""
+    return cv2.distanceTransform(inside, cv2.DIST_L2, 5) - np.float32(0.5)
+
+
+def _distance_to_thin(depth: np.ndarray, radius: float, margin: int) -> np.ndarray:
+    """(h, w) float32 distance of each pixel to the nearest one that no disc of `radius` covers which fits inside the
+    region of (H, W) `depth`, without its outermost `margin` pixels. Large discs are looked for on coarser grids.
     """
-    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - 0.5
+    shrink = 2 ** int(max(0, np.log2(radius / COARSE)))
+    depth, radius = depth[::shrink, ::shrink] / np.float32(shrink), radius / shrink
     core = (depth >= radius).astype(np.uint8)
     to_core = (
-        cv2.distanceTransform(1 - core, cv2.DIST_L2, 5) if core.any() else np.full(inside.shape, np.inf, np.float32)
+        cv2.distanceTransform(1 - core, cv2.DIST_L2, 5) if core.any() else np.full(depth.shape, np.inf, np.float32)
     )
-    thin = (inside > 0) & (to_core > 1.05 * radius + TOLERANCE)
-    if margin:
-        thin = thin[margin:-margin, margin:-margin]
+    thin = (depth > 0) & (to_core > 1.05 * radius + (TOLERANCE if shrink == 1 else 2 * TOLERANCE))
+    inner = (
+        slice(margin // shrink, depth.shape[0] - margin // shrink),
+        slice(margin // shrink, depth.shape[1] - margin // shrink),
+    )
+    thin = thin[inner]
     if not thin.any():
         return np.full(thin.shape, np.float32(1e6))
-    return cv2.distanceTransform((~thin).astype(np.uint8), cv2.DIST_L2, 5)
+    return shrink * cv2.distanceTransform((~thin).astype(np.uint8), cv2.DIST_L2, 5)

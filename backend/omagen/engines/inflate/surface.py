@@ -14,11 +14,9 @@ from omagen.engines.inflate.sizing import Sizing
 from omagen.engines.inflate.triangles import Edges, doubled_normals, independent, twins
 
 STEEPEST = 1e-3
-"""Triangles may lean at most so far that their area in the plane is this share of their true area ..."""
-OPPOSED = -0.05
-"""... while the cosine between their normal and the surface's at their corners is this on average, ..."""
-ALIGNED = 0.5
-"""... or else it must be this."""
+"""Triangles may lean at most so far that their area in the plane is this share of their true area, ..."""
+ALIGNED = 0.3
+"""... or else, where they may lean over, the cosine between their normal and the surface's must be this."""
 
 
 class Surface:
@@ -82,15 +80,14 @@ class Surface:
         return self.facing(doubled_normals(points[a], points[b], points[c]), normals[a] + normals[b] + normals[c])
 
     def facing(self, doubled: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        """(n,) bool: whether triangles with `doubled_normals` (n, 3) face up, or, where they may lean, in the direction
-        of (n, 3) sums of the surface's unit normals at their corners.
+        """(n,) bool: whether triangles with `doubled_normals` (n, 3) face up or, where they may lean over, in the
+        direction of (n, 3) sums of the surface's unit normals at their corners.
         """
         size = np.sqrt(np.einsum("ij,ij->i", doubled, doubled))
         up = doubled[:, 2] > STEEPEST * size
         if not self.may_lean:
             return up
-        along = np.einsum("ij,ij->i", doubled, normals)
-        return (along > 3 * ALIGNED * size) | (up & (along > 3 * OPPOSED * size))
+        return up | (np.einsum("ij,ij->i", doubled, normals) > 3 * ALIGNED * size)
 
     def relative_lengths(self, edges: Edges) -> np.ndarray:
         """Edge lengths over what the sizing wants at their middles."""
@@ -122,7 +119,8 @@ class Surface:
     def split(self, edges: Edges, chosen: np.ndarray) -> int:
         """Split the inner edges `chosen`, indices of edges that share no triangle, halfway along the surface.
 
-        Edges stay whole whose middle would be outside the outline or tip a triangle over. Returns how many were split.
+        Where triangles may lean over, edges stay whole whose middle would be outside the outline or tip a triangle
+        over. Returns how many were split.
         """
         a, b, c, d = (index[chosen] for index in (edges.a, edges.b, edges.c, edges.d))
         if self.may_lean:
@@ -134,11 +132,10 @@ class Surface:
         grown = [np.concatenate(pair) for pair in zip(self._placed(), (xy, z, normals, near), strict=True)]
         points = np.concatenate([grown[0], grown[1][:, None]], 1)
         parts = [np.stack(part, 1) for part in ((a, new, c), (b, new, d), (new, b, c), (new, a, d))]
-        good = z > 0
         if self.may_lean:
-            good &= self.sound(np.concatenate(parts), points, grown[2]).reshape(4, count).all(0)
-        if not good.all():
-            return self.split(edges, chosen[good]) if good.any() else 0
+            good = (z > 0) & self.sound(np.concatenate(parts), points, grown[2]).reshape(4, count).all(0)
+            if not good.all():
+                return self.split(edges, chosen[good]) if good.any() else 0
         self.xy, self.z, self.normals, self.near = grown
         faces = self.faces.copy()
         faces[edges.left[chosen]], faces[edges.right[chosen]] = parts[:2]
