@@ -118,6 +118,16 @@ def test_specks_are_dropped() -> None:
     assert len(mesh.vertices) - edges + len(mesh.faces) == 2, "one sphere"
 
 
+def test_more_parts_than_are_made_are_reported() -> None:
+    alpha = np.zeros((320, 320))
+    for row, column in np.ndindex(16, 16):
+        size = 8 + (row < 2)
+        alpha[20 * row + 4 : 20 * row + 4 + size, 20 * column + 4 : 20 * column + 12] = 1
+    mesh, listener = make(alpha, faces=20000)
+    check(mesh)
+    assert "56" in listener.warnings[0]
+
+
 def test_the_outline_is_followed_within_a_third_of_a_pixel() -> None:
     mesh, _ = make(disc(400, 150), faces=20000, relief=0.0)
     rim = np.abs(mesh.vertices[:, 2]) < 1e-7

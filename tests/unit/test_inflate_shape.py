@@ -16,7 +16,7 @@ from omagen.protocol import OmagenError
 
 
 def silhouette(alpha: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    level = level_set(np.pad(alpha.astype(np.float32), PADDING))
+    level, _ = level_set(np.pad(alpha.astype(np.float32), PADDING))
     return level, contour(level)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from omagen.engines.base import RunProgress
 from omagen.engines.inflate.atlas import Atlas, base_color, metallic_roughness, normal_map
 from omagen.engines.inflate.halves import halves
-from omagen.engines.inflate.outline import PADDING, contour, level_set
+from omagen.engines.inflate.outline import MOST_PARTS, PADDING, contour, level_set
 from omagen.engines.inflate.projection import project
 from omagen.engines.inflate.relief import Relief, from_shading
 from omagen.engines.inflate.shell import Relieved, Shell, close
@@ -33,7 +33,9 @@ def inflate(cutout: Cutout, settings: Mapping[str, Any], progress: RunProgress, 
     rgb, alpha = _crop(cutout, settings["texture_size"])
     scale = min(1.0, GRID / max(alpha.shape))
     grid = np.pad(cv2.resize(alpha, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), PADDING)
-    level = level_set(grid)
+    level, left_out = level_set(grid)
+    if left_out:
+        progress.warn(f"Only the {MOST_PARTS} largest parts were made; {left_out} smaller ones were left out.")
     loops = contour(level)
     progress("Measuring the silhouette", 0.05)
     thickness = Thickness(level, finest=0.6, steps=6)

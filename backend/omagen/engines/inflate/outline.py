@@ -21,8 +21,9 @@ GRADIENT = 0.25
 """How much opacity may differ between neighbours without counting as a thin line."""
 
 
-def level_set(alpha: np.ndarray) -> np.ndarray:
-    """(H, W) float32, positive inside, zero on the outline, from (H, W) float32 opacity 0 to 1 whose border is empty.
+def level_set(alpha: np.ndarray) -> tuple[np.ndarray, int]:
+    """(H, W) float32, positive inside, zero on the outline, from (H, W) float32 opacity 0 to 1 whose border is empty;
+    and how many parts were left out because there are more than `MOST_PARTS`.
 
     Smoothing removes the stair steps of hard masks. It would also remove lines of one pixel, so what is too thin for a
     2x2 opening is strengthened first, just enough to keep its width.
@@ -38,8 +39,10 @@ def level_set(alpha: np.ndarray) -> np.ndarray:
     return _without_specks(level)
 
 
-def _without_specks(level: np.ndarray) -> np.ndarray:
-    """`level` with parts and holes that are too small to be meant pushed to the other side of zero."""
+def _without_specks(level: np.ndarray) -> tuple[np.ndarray, int]:
+    """`level` with parts and holes that are too small to be meant pushed to the other side of zero, and how many parts
+    went that are no specks.
+    """
     inside = (level > 0).astype(np.uint8)
     _, parts, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA].astype(float)
@@ -49,14 +52,18 @@ def _without_specks(level: np.ndarray) -> np.ndarray:
             ErrorCode.INPUT, "No object was found in the picture.",
             "Use a picture in which one object stands out from its background, or supply a mask.",
         )  # fmt: skip
-    limit = max(SMALLEST_PART, SPECK_FRACTION * area.max(), np.sort(area)[-MOST_PARTS:][0])
+    limit = max(SMALLEST_PART, SPECK_FRACTION * area.max())
     speck = area < limit
+    too_many = np.argsort(-area, kind="stable")[MOST_PARTS:]
+    left_out = int(np.count_nonzero(~speck[too_many]))
+    speck[too_many] = True
     speck[0] = False
     level = np.where(speck[parts.astype(np.intp)], np.minimum(level, -0.05), level)
     _, holes, stats, _ = cv2.connectedComponentsWithStats(1 - inside, connectivity=4)
     pinhole = stats[:, cv2.CC_STAT_AREA] < SMALLEST_PART
     pinhole[0] = False
-    return np.where(pinhole[holes.astype(np.intp)] & (inside == 0), np.maximum(level, 0.05), level).astype(np.float32)
+    level = np.where(pinhole[holes.astype(np.intp)] & (inside == 0), np.maximum(level, 0.05), level).astype(np.float32)
+    return level, left_out
 
 
 def contour(level: np.ndarray) -> list[np.ndarray]:
