@@ -11,6 +11,7 @@ from typing import Final
 import bpy
 import numpy as np
 
+from ...backend.omagen.bundle import pack
 from ...backend.omagen.protocol import ErrorCode, OmagenError
 
 SENT_AS_IS: Final = {"PNG", "JPEG", "WEBP", "BMP", "TIFF", "TARGA"}
@@ -53,8 +54,14 @@ Sendable = Path | bytes | Pixels
 
 
 def sendable(source: Sendable) -> Path | bytes:
-    """What the client uploads."""
-    return source.png() if isinstance(source, Pixels) else source
+    """What the client uploads. Raises `OmagenError` (input) for a mesh whose files cannot be read."""
+    if isinstance(source, Pixels):
+        return source.png()
+    try:
+        return pack(source) if isinstance(source, Path) else source
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OmagenError(ErrorCode.INPUT, f"{error.filename} cannot be read: {reason}.", "Choose another.") from error
 
 
 def picture_file(path: str) -> Path:

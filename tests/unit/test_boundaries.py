@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BLENDER = {"bl_ui", "blf", "bpy", "bpy_extras", "gpu", "mathutils"}
 ADDON = sorted([ROOT / "__init__.py", *(ROOT / "addon").rglob("*.py")])
 BACKEND = sorted((ROOT / "backend").rglob("*.py"))
+COMMON = ("backend.omagen.protocol", "backend.omagen.bundle")
+"""What both sides speak: standard library only."""
 HEAVY = ("torch", "cv2", "scipy", "skimage", "trimesh", "onnxruntime", "rembg")
 
 
@@ -43,9 +45,9 @@ def test_the_add_on_imports_only_blender_numpy_and_the_standard_library(path: Pa
 
 
 @pytest.mark.parametrize("path", ADDON, ids=shown)
-def test_of_the_backend_the_add_on_imports_the_protocol_only(path: Path) -> None:
+def test_of_the_backend_the_add_on_imports_what_both_sides_speak_only(path: Path) -> None:
     reached = {name for level, name in imports(path) if level and name.partition(".")[0] == "backend"}
-    assert {name for name in reached if not name.startswith("backend.omagen.protocol")} == set()
+    assert {name for name in reached if not name.startswith(COMMON)} == set()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "addon" / "client").rglob("*.py")), ids=shown)
@@ -58,7 +60,7 @@ def test_the_backend_knows_no_blender(path: Path) -> None:
     assert not top(path) & BLENDER
 
 
-@pytest.mark.parametrize("name", ["__init__", "protocol"])
+@pytest.mark.parametrize("name", ["__init__", "bundle", "protocol"])
 def test_what_blender_shares_with_the_backend_is_standard_library_only(name: str) -> None:
     path = ROOT / "backend" / "omagen" / f"{name}.py"
     assert top(path) <= set(sys.stdlib_module_names)
