@@ -16,6 +16,10 @@ GUTTER = 16
 
 RIM = 0.015
 """Width, as a fraction of the longest side, of the band along the outline that gives a filled back its colours."""
+CALMING = ((2.0, 10.0), (4.0, 6.0), (8.0, 3.0))
+"""Standard deviations of the blur along the outline and how deep each reaches, in texels of a texture 1024 long. About
+as wide as the surface there draws texels out.
+"""
 FLAT_NORMAL = np.array([128, 128, 255], np.uint8)
 
 
@@ -123,7 +127,7 @@ def _calm_rim(rgb: np.ndarray, covered: np.ndarray) -> np.ndarray:
     depth = _depth(covered)
     result = rgb.astype(np.float32)
     weighted = result * covered[..., None]
-    for sigma, reach in ((1.5, 5.0), (3.0, 3.0), (6.0, 1.8)):
+    for sigma, reach in CALMING:
         total = cv2.GaussianBlur(weighted, (0, 0), max(sigma * unit, 0.8))
         weight = cv2.GaussianBlur(covered, (0, 0), max(sigma * unit, 0.8))
         share = np.clip((reach * unit + 0.5 - depth) / max(reach * unit, 1.0), 0, 1)[..., None]
