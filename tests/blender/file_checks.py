@@ -132,6 +132,14 @@ def check_a_mesh_brings_the_files_beside_it_along():
     assert tuple(image.size) == (1024, 1024) and image.packed_file
 
 
+def check_a_file_that_has_lost_what_lay_beside_it_is_asked_for_as_glb():
+    alone = FOLDER / "alone.obj"
+    alone.write_bytes((ASSETS / "meshes" / "spot_obj" / "spot.obj").read_bytes())
+    assert bpy.ops.omagen.generate("EXEC_DEFAULT", mesh=str(alone)) == {"FINISHED"}
+    warnings = " ".join(runtime().tasks[-1].warnings)
+    assert "spot.mtl" in warnings and "Save it as GLB" in warnings, warnings
+
+
 def check_an_import_warns_of_what_no_mesh_can_hold():
     made = generate("nonmanifold_fins.glb")
     stored = json.loads(made["omagen"])["warnings"]
