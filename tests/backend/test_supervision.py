@@ -70,7 +70,7 @@ def test_the_server_is_started_once_found_again_and_stopped(backend: Backend, da
     # What an add-on that has been reloaded does: it knows nothing but the data folder.
     reloaded = Backend("", data)
     assert reloaded.connect().health()["pid"] == first["pid"]
-    wait(lambda: "serves on" in backend.log_tail(), seconds=5)
+    wait(lambda: "serves on" in backend.log_tail(1000), seconds=5)
     backend.stop()
     assert backend.state is BackendState.STOPPED
     assert not psutil.pid_exists(first["pid"])
