@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -93,22 +94,23 @@ def _read_object(data: bytes) -> ObjectArrays:
     _require(bool(primitives), "it holds no triangles")
     vertex_count = 1 + max(int(p.weld.max()) for p in primitives)
     _require(vertex_count <= sum(len(p.weld) for p in primitives), "its welded indices have gaps")
-    positions = _welded(primitives, "position", vertex_count)
-    assert positions is not None
-    corner_vertex = _joined([np.take(p.weld.view("<i4"), p.indices) for p in primitives])
-    faulty = faulty_triangles(corner_vertex)
-    keep = _Kept(faulty)
-    corner_vertex = keep.corners(corner_vertex)
-    _require(len(corner_vertex) > 0, "all its triangles are collapsed")
-    edges, corner_edge = edges_of(corner_vertex, vertex_count)
-    vertex_normals, corner_normals = _normals(primitives, vertex_count)
+    # numpy lets go of the interpreter while it sorts and gathers, so the two halves of the work run side by side.
+    with ThreadPoolExecutor(1) as aside:
+        attributes = aside.submit(_attributes, primitives, vertex_count)
+        corner_vertex = _joined([np.take(p.weld.view("<i4"), p.indices) for p in primitives])
+        faulty = faulty_triangles(corner_vertex)
+        keep = _Kept(faulty)
+        corner_vertex = keep.corners(corner_vertex)
+        _require(len(corner_vertex) > 0, "all its triangles are collapsed")
+        edges, corner_edge = edges_of(corner_vertex, vertex_count)
+        positions, (vertex_normals, corner_normals), uv = attributes.result()
     return ObjectArrays(
         name=str(mesh.get("name", "object")),
-        positions=_z_up(positions),
+        positions=positions,
         corner_vertex=corner_vertex,
         edges=edges,
         corner_edge=corner_edge,
-        uv=keep.corners(_corner_uv(primitives)),
+        uv=keep.corners(uv),
         vertex_normals=vertex_normals,
         corner_normals=keep.corners(corner_normals),
         colors=_welded(primitives, "color", vertex_count),
@@ -117,6 +119,15 @@ def _read_object(data: bytes) -> ObjectArrays:
         provenance=dict(document["asset"].get("extras", {}).get("omagen", {})),
         left_out=0 if faulty is None else int(faulty.sum()),
     )
+
+
+def _attributes(
+    primitives: list[Primitive], vertex_count: int
+) -> tuple[np.ndarray, tuple[np.ndarray | None, np.ndarray | None], np.ndarray | None]:
+    """Positions, normals (per vertex, per corner) and UVs, before faulty triangles are left out."""
+    positions = _welded(primitives, "position", vertex_count)
+    assert positions is not None
+    return _z_up(positions), _normals(primitives, vertex_count), _corner_uv(primitives)
 
 
 class _Kept:

@@ -38,28 +38,39 @@ def edges_of(corner_vertex: np.ndarray, vertex_count: int) -> tuple[np.ndarray, 
     `corner_vertex` (3F,) int32. Returns `edges` (E, 2) int32, the lower vertex first, and `corner_edge` (3F,) int32:
     the edge from each corner to the next one of its triangle.
     """
-    following = corner_vertex.reshape(-1, 3)[:, (1, 2, 0)].reshape(-1)
-    low = np.minimum(corner_vertex, following).astype(np.uint64)
-    high = np.maximum(corner_vertex, following).astype(np.uint64)
     vertex_bits, corner_bits = int(vertex_count).bit_length(), len(corner_vertex).bit_length()
-    shift = np.uint64(vertex_bits)
-    keys = (low << shift) | high
+    keys = _edge_keys(corner_vertex, vertex_bits)
     if 2 * vertex_bits + corner_bits <= 64:
         # Key and corner fit into one number: sorting numbers is several times as fast as sorting an index.
-        packed = (keys << np.uint64(corner_bits)) | np.arange(len(keys), dtype=np.uint64)
-        packed.sort()
-        order = (packed & np.uint64((1 << corner_bits) - 1)).astype(np.intp)
-        keys = packed >> np.uint64(corner_bits)
+        keys <<= np.uint64(corner_bits)
+        keys |= np.arange(len(keys), dtype=np.uint32)
+        keys.sort()
+        order = (keys & np.uint64((1 << corner_bits) - 1)).view(np.int64)
+        keys >>= np.uint64(corner_bits)
     else:
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
     is_first = np.empty(len(keys), bool)
     is_first[0] = True
     np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+    number = np.cumsum(is_first, dtype=np.int32)
+    number -= np.int32(1)
     corner_edge = np.empty(len(keys), np.int32)
-    corner_edge[order] = np.cumsum(is_first, dtype=np.int32) - np.int32(1)
+    corner_edge[order] = number
     distinct = keys[is_first]
     edges = np.empty((len(distinct), 2), np.int32)
-    edges[:, 0] = distinct >> shift
+    edges[:, 0] = distinct >> np.uint64(vertex_bits)
     edges[:, 1] = distinct & np.uint64((1 << vertex_bits) - 1)
     return edges, corner_edge
+
+
+def _edge_keys(corner_vertex: np.ndarray, vertex_bits: int) -> np.ndarray:
+    """For each corner, its edge as one number: the lower vertex, then the higher one in the last `vertex_bits` bits."""
+    triangles = corner_vertex.reshape(-1, 3)
+    following = np.empty_like(triangles)
+    following[:, :2], following[:, 2] = triangles[:, 1:], triangles[:, 0]
+    following = following.reshape(-1)
+    keys = np.minimum(corner_vertex, following).astype(np.uint64)
+    keys <<= np.uint64(vertex_bits)
+    keys |= np.maximum(corner_vertex, following).view(np.uint32)
+    return keys
