@@ -6,7 +6,7 @@ import bpy
 
 from ...backend.omagen.protocol import OmagenError
 from .. import editors, preferences, runtime
-from .task_operator import require_backend
+from .task_operator import answered, require_backend
 
 LOG_NAME = "Omagen Log"
 LOG_LINES = 2000
@@ -30,12 +30,7 @@ class OMAGEN_OT_backend_start(bpy.types.Operator):
             return {"CANCELLED"}
         now.error = None
         now.refresh()
-        if bpy.app.background:
-            now.wait(lambda: not now.busy)
-            if now.error is not None:
-                self.report({"ERROR"}, str(now.error))
-                return {"CANCELLED"}
-        return {"FINISHED"}
+        return answered(self, lambda: not now.busy)
 
 
 class OMAGEN_OT_backend_stop(bpy.types.Operator):
@@ -53,12 +48,7 @@ class OMAGEN_OT_backend_stop(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         now = runtime.current()
         now.stop_backend()
-        if bpy.app.background:
-            now.wait(lambda: not now.busy)
-            if now.error is not None:
-                self.report({"ERROR"}, str(now.error))
-                return {"CANCELLED"}
-        return {"FINISHED"}
+        return answered(self, lambda: not now.busy)
 
 
 class OMAGEN_OT_backend_log(bpy.types.Operator):

@@ -12,7 +12,7 @@ from .. import properties, runtime, submission
 from ..delivery import Placement, cutout_delivery, object_delivery, stored_request
 from ..task import Delivery, Task
 from .cutout import ENGINE as CUTOUT
-from .task_operator import TaskOperator, require_engines
+from .task_operator import TaskOperator, answered, require_engines
 
 
 def _known_job(context: bpy.types.Context, id: str) -> Job:
@@ -125,12 +125,7 @@ class OMAGEN_OT_job_delete(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         now.forget(id)
-        if bpy.app.background:
-            now.wait(lambda: id not in now.jobs or now.error is not None)
-            if now.error is not None:
-                self.report({"ERROR"}, str(now.error))
-                return {"CANCELLED"}
-        return {"FINISHED"}
+        return answered(self, lambda: id not in now.jobs or now.error is not None)
 
 
 class OMAGEN_OT_refresh(bpy.types.Operator):
@@ -143,12 +138,7 @@ class OMAGEN_OT_refresh(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         now = runtime.current()
         now.refresh()
-        if bpy.app.background:
-            now.wait(lambda: not now.busy)
-            if now.error is not None:
-                self.report({"ERROR"}, str(now.error))
-                return {"CANCELLED"}
-        return {"FINISHED"}
+        return answered(self, lambda: not now.busy)
 
 
 CLASSES = (OMAGEN_OT_cancel, OMAGEN_OT_job_import, OMAGEN_OT_job_rerun, OMAGEN_OT_job_delete, OMAGEN_OT_refresh)

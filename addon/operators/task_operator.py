@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -65,3 +66,16 @@ def require_engines() -> None:
         now.wait(lambda: bool(now.engines) or now.error is not None)
     if not now.engines and now.error is not None:
         raise now.error
+
+
+def answered(operator: bpy.types.Operator, condition: Callable[[], bool]) -> set[str]:
+    """How an operator ends that has asked the backend for something: at once in a window, where a failure shows in the
+    panel; in background mode after `condition` holds, reporting a failure.
+    """
+    if bpy.app.background:
+        now = runtime.current()
+        now.wait(condition)
+        if now.error is not None:
+            operator.report({"ERROR"}, str(now.error))
+            return {"CANCELLED"}
+    return {"FINISHED"}
