@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -206,3 +208,26 @@ def test_a_disk_that_fills_up_while_a_result_is_written_fails_the_job_only(tmp_p
         finally:
             jobs.stop()
             store.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for Python is a shell script")
+def test_a_worker_that_cannot_start_is_not_started_over_and_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, starts = tmp_path / "python", tmp_path / "starts"
+    program.write_text(f"#!/bin/sh\necho x >> {starts}\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    store = Store(tmp_path / "data")
+    jobs = RunningQueue(store)
+    jobs.start()
+    try:
+        time.sleep(1)
+        assert len(starts.read_text().split()) == 1
+        job = jobs.wait(jobs.fake().id, 30)
+        assert job.state is JobState.FAILED
+        time.sleep(1)
+        assert len(starts.read_text().split()) == 3, "once for the job, once to be warm for the next"
+    finally:
+        jobs.stop()
+        store.close()

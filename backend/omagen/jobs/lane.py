@@ -72,12 +72,14 @@ class Lane:
 
     def _loop(self) -> None:
         try:
+            self._start_worker()
             while not self._stopping:
-                if self._process is None:
-                    self._start_worker()
                 job = self._next()
                 if job:
                     self._run(job)
+                    # Only here: a worker that cannot start at all must not be started over and over.
+                    if self._process is None and not self._stopping:
+                        self._start_worker()
                 elif self.state == "starting":
                     self._await_ready()
                 else:
