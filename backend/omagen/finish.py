@@ -52,8 +52,7 @@ def _write_mesh(
 
 
 def _write_picture(picture: Picture, folder: Path, progress: Callable[[str, float], None]) -> dict[str, Any]:
-    from io import BytesIO
-
+    import numpy as np
     from PIL import Image
 
     from omagen.io.images import encode_png
@@ -65,8 +64,6 @@ def _write_picture(picture: Picture, folder: Path, progress: Callable[[str, floa
     small.thumbnail((PREVIEW_SIZE, PREVIEW_SIZE))
     preview = Image.new("RGBA", (PREVIEW_SIZE, PREVIEW_SIZE))
     preview.paste(small, ((PREVIEW_SIZE - small.width) // 2, (PREVIEW_SIZE - small.height) // 2))
-    buffer = BytesIO()
-    preview.save(buffer, "PNG")
-    (folder / "preview.png").write_bytes(buffer.getvalue())
+    (folder / "preview.png").write_bytes(encode_png(np.asarray(preview)))
     coverage = float((picture.rgba[..., 3] > 127).mean())
     return {"width": width, "height": height, "coverage": round(coverage, 4)}

@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import os
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ import psutil
 import pytest
 from omagen.jobs.blobs import BLOB_LIMIT
 from server_process import Answer, RunningServer, running_server
+from small_disk import needs_root, small_disk
 
 
 @pytest.fixture(scope="module")
@@ -113,20 +113,9 @@ def test_a_request_beyond_a_megabyte_is_refused(server: RunningServer) -> None:
     assert (answer.status, answer.error["code"]) == (413, "input")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a disk of 8 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    if os.name != "posix" or os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root can make a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_a_full_disk_is_said_clearly_and_leaves_nothing(small_disk: Path) -> None:
-    with running_server(small_disk / "data") as server:
+@needs_root
+def test_a_full_disk_is_said_clearly_and_leaves_nothing(tmp_path: Path) -> None:
+    with small_disk(tmp_path, megabytes=8), running_server(tmp_path / "data") as server:
         answer = server.ask("POST", "/v1/blobs", bytes(12 * 2**20))
         assert (answer.status, answer.error["code"]) == (507, "environment")
         assert "full" in answer.error["message"]
