@@ -2,6 +2,7 @@
 
 from omagen.shapes.material import Material, Texture
 from omagen.shapes.mesh import Mesh
+from omagen.shapes.omage import Omage
 from omagen.shapes.picture import Picture
 
-__all__ = ["Material", "Mesh", "Picture", "Texture"]
+__all__ = ["Material", "Mesh", "Omage", "Picture", "Texture"]

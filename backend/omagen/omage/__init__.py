@@ -1,0 +1,1 @@
+"""The omage codec: charts, packing, sampling, encode, decode, levels of detail (arXiv 2408.03178, and beyond)."""
