@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from omagen.geometry.topology import half_edges
 from omagen.shapes import Mesh
 
 DEGENERATE_RATIO: Final = 1e-10
@@ -28,7 +29,7 @@ def quality_report(mesh: Mesh) -> dict[str, Any]:
     """
     faces = mesh.faces
     is_proper = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
-    edges, order = _sorted_edges(faces[is_proper])
+    edges, order = half_edges(faces[is_proper])
     counts = _run_lengths(edges)
     is_used = np.zeros(len(mesh.vertices), bool)
     is_used[faces] = True
@@ -56,19 +57,6 @@ def is_degenerate(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     longest = np.max([((b - a) ** 2).sum(1), ((c - b) ** 2).sum(1), ((a - c) ** 2).sum(1)], axis=0)
     area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
     return area <= DEGENERATE_RATIO * longest
-
-
-def _sorted_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The half-edges of `faces`, sorted so that those of one edge are neighbours.
-
-    Returns `edges` (3F,) uint64, the same number for the same two vertices, ascending, and `order` (3F,): which
-    half-edge each is. Half-edge 3f + i runs from corner i of face f to its next corner.
-    """
-    start = faces.reshape(-1).astype(np.uint64)
-    end = np.roll(faces, -1, axis=1).reshape(-1).astype(np.uint64)
-    edges = (np.minimum(start, end) << np.uint64(32)) | np.maximum(start, end)
-    order = np.argsort(edges, kind="stable")
-    return edges[order], order
 
 
 def _run_lengths(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,68 @@
+"""Edges, boundaries and components of triangles over shared vertices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from omagen.geometry.distinct import distinct_rows
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Where a surface ends, and where more than two faces meet."""
+
+    open_edges: np.ndarray
+    """(E, 2) int64 vertex indices: edges of one face"""
+    non_manifold_edges: np.ndarray
+    """(N, 2) int64: edges of three faces or more"""
+    boundary_loops: int
+    """How many connected pieces the open edges form."""
+
+
+def without_repeats(faces: np.ndarray) -> np.ndarray:
+    """`faces` (F, 3) without those that name a vertex twice, and each face once in each direction."""
+    proper = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
+    start = np.argmin(proper, axis=1)[:, None]
+    turned = np.take_along_axis(proper, (start + np.arange(3)) % 3, axis=1)
+    return proper[distinct_rows(turned)[0]]
+
+
+def half_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The half-edges of `faces` (F, 3), sorted so that those of one edge are neighbours.
+
+    Returns `edges` (3F,) uint64, the same number for the same two vertices (the smaller index in the upper half),
+    ascending, and `order` (3F,): which half-edge each is. Half-edge 3f + i runs from corner i of face f to the next.
+    """
+    start = faces.reshape(-1).astype(np.uint64)
+    end = np.roll(faces, -1, axis=1).reshape(-1).astype(np.uint64)
+    edges = (np.minimum(start, end) << np.uint64(32)) | np.maximum(start, end)
+    order = np.argsort(edges, kind="stable")
+    return edges[order], order
+
+
+def borders(faces: np.ndarray) -> Borders:
+    """The open and non-manifold edges of `faces` (F, 3)."""
+    edges, counts = np.unique(half_edges(faces)[0], return_counts=True)
+    ends = np.stack([edges >> np.uint64(32), edges & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
+    open_edges = ends[counts == 1]
+    vertices, local = np.unique(open_edges, return_inverse=True)
+    pieces = _pieces(local.reshape(-1, 2), len(vertices))[0] if len(vertices) else 0
+    return Borders(open_edges, ends[counts > 2], pieces)
+
+
+def face_components(faces: np.ndarray) -> np.ndarray:
+    """(F,) int32: which piece each face belongs to, numbered from 0; faces that share a vertex are of one piece."""
+    if len(faces) == 0:
+        return np.zeros(0, np.int32)
+    count = int(faces.max()) + 1
+    label = _pieces(np.concatenate([faces[:, :2], faces[:, 1:]]), count)[1][faces[:, 0]]
+    return np.unique(label, return_inverse=True)[1].astype(np.int32)
+
+
+def _pieces(links: np.ndarray, count: int) -> tuple[int, np.ndarray]:
+    graph = coo_array((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), shape=(count, count))
+    return connected_components(graph, directed=False)
