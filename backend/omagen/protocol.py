@@ -90,13 +90,14 @@ class InputKind(StrEnum):
     IMAGE = "image"
     MASK = "mask"
     MESH = "mesh"
+    OMAGE = "omage"
     TEXT = "text"
     CATEGORY = "category"
 
     @property
     def is_file(self) -> bool:
         """True where the request holds the id of an uploaded blob, False where it holds the words themselves."""
-        return self in {InputKind.IMAGE, InputKind.MASK, InputKind.MESH}
+        return self not in {InputKind.TEXT, InputKind.CATEGORY}
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class EngineInfo:
     inputs: tuple[InputSpec, ...]
     parameters: tuple[Parameter, ...] = ()
     produces: str = "mesh"
-    """`mesh` for an object that can be imported, `picture` for an image (e.g. a cut-out)."""
+    """`mesh` for an object that can be imported, `picture` for an image (e.g. a cut-out), `omage` for an omage."""
     licence: str = "GPL-3.0-or-later"
     memory_mb: int = 0
     """Peak memory of the worker process at default settings, as measured, rounded up."""
