@@ -1,0 +1,186 @@
+"""Planes of an omage as pictures of 8 and 16 bits and back, forgiving what image editors do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Final
+
+import cv2
+import numpy as np
+
+from omagen.geometry.color import to_linear, to_srgb
+from omagen.omage_layout import (
+    ALBEDO_FILE,
+    EMISSION_FILE,
+    GEOMETRY_FILE,
+    MAX_RESOLUTION,
+    METALNESS_FILE,
+    MIN_RESOLUTION,
+    NORMAL_FILE,
+    ROUGHNESS_FILE,
+)
+from omagen.protocol import ErrorCode, OmagenError
+
+Warn = Callable[[str], None]
+Planes = dict[str, np.ndarray]
+"""Field of `Omage` -> array."""
+
+
+def pictures_of(planes: Mapping[str, np.ndarray | None]) -> tuple[dict[str, np.ndarray], float]:
+    """The pictures of an omage by file name, upright, uint8 and uint16, and the strength of its emission.
+
+    `planes` are fields of `Omage`. Positions and directions are rounded to 16 bits; what is None makes no picture.
+    """
+    position, occupancy = planes["position"], planes["occupancy"]
+    assert position is not None and occupancy is not None
+    geometry = np.empty((*occupancy.shape, 4), np.uint16)
+    geometry[..., :3] = _sixteen_bits(position)
+    geometry[~occupancy] = 0
+    geometry[..., 3] = np.where(occupancy, np.uint16(65535), np.uint16(0))
+    pictures: dict[str, np.ndarray] = {GEOMETRY_FILE: geometry}
+    if (normal := planes.get("normal")) is not None:
+        pictures[NORMAL_FILE] = _sixteen_bits(normal)
+    albedo, opacity = planes.get("albedo"), planes.get("opacity")
+    if albedo is not None or opacity is not None:
+        color = np.full((*occupancy.shape, 3), 255, np.uint8) if albedo is None else _srgb_bytes(albedo)
+        pictures[ALBEDO_FILE] = color if opacity is None else np.dstack([color, _bytes(opacity)])
+    for file, field in ((METALNESS_FILE, "metalness"), (ROUGHNESS_FILE, "roughness")):
+        if (plane := planes.get(field)) is not None:
+            pictures[file] = _bytes(plane)
+    strength = 1.0
+    emission = planes.get("emission")
+    if emission is not None and emission.max(initial=0) > 0:
+        strength = max(float(emission.max()), 1.0)
+        pictures[EMISSION_FILE] = _srgb_bytes(emission / np.float32(strength))
+    return {file: np.ascontiguousarray(picture[::-1]) for file, picture in pictures.items()}, strength
+
+
+def planes_of(pictures: Mapping[str, np.ndarray], emission_strength: float, warn: Warn) -> Planes:
+    """The fields of `Omage` that `pictures` hold: file name -> (H, W, C) uint8 or uint16, upright.
+
+    geometry.png fixes the resolution; maps of another size are resampled in linear light. Raises `OmagenError` (input)
+    where geometry.png is not a square of colours, or has nothing occupied.
+    """
+    geometry = pictures[GEOMETRY_FILE][::-1]
+    planes = _geometry_planes(geometry, warn)
+    resolution = geometry.shape[0]
+    if NORMAL_FILE in pictures:
+        normal = _fitted(_as_color(_unit(pictures[NORMAL_FILE][::-1])), resolution, NORMAL_FILE, warn)
+        planes["normal"] = _unit_length(normal * np.float32(2) - np.float32(1))
+    if ALBEDO_FILE in pictures:
+        albedo = pictures[ALBEDO_FILE][::-1]
+        planes["albedo"] = _fitted(_linear(_as_color(albedo)), resolution, ALBEDO_FILE, warn)
+        if albedo.shape[2] == 4 and albedo[..., 3].min() < np.iinfo(albedo.dtype).max:
+            planes["opacity"] = _fitted(_unit(albedo[..., 3]), resolution, ALBEDO_FILE, lambda message: None)
+    for file, field in ((METALNESS_FILE, "metalness"), (ROUGHNESS_FILE, "roughness")):
+        if file in pictures:
+            planes[field] = _fitted(_unit(_as_grey(pictures[file][::-1])), resolution, file, warn)
+    if EMISSION_FILE in pictures:
+        emission = _fitted(_linear(_as_color(pictures[EMISSION_FILE][::-1])), resolution, EMISSION_FILE, warn)
+        planes["emission"] = emission * np.float32(emission_strength)
+    return planes
+
+
+def _geometry_planes(geometry: np.ndarray, warn: Warn) -> Planes:
+    height, width, channels = geometry.shape
+    if height != width or not MIN_RESOLUTION <= width <= MAX_RESOLUTION:
+        raise _error(f"is {width} x {height}; it has to be a square of {MIN_RESOLUTION} to {MAX_RESOLUTION} pixels")
+    if channels < 3:
+        raise _error("is grey; its red, green and blue have to be positions")
+    if geometry.dtype == np.uint8:
+        warn(f"{GEOMETRY_FILE} has 8 bits per channel: positions are rounded to 1/255 of the object's size.")
+    occupancy = _occupancy(geometry, warn)
+    if not occupancy.any():
+        raise _error("has no occupied pixel, so there is no surface")
+    steps = np.float32(np.iinfo(geometry.dtype).max)
+    return {"position": geometry[..., :3] * (2 / steps) - np.float32(1), "occupancy": occupancy}
+
+
+def _occupancy(geometry: np.ndarray, warn: Warn) -> np.ndarray:
+    """At least half opaque. Without transparency, what is not black: editors like to flatten it onto black."""
+    half = (np.iinfo(geometry.dtype).max + 1) // 2
+    opaque = geometry[..., 3] >= half if geometry.shape[2] == 4 else np.ones(geometry.shape[:2], bool)
+    if not opaque.all():
+        return opaque
+    black = np.logical_not(geometry[..., :3].any(axis=-1))
+    if geometry.shape[2] == 3 or black.any():
+        warn(f"{GEOMETRY_FILE} has no transparency: all of its pixels that are not black are taken as occupied.")
+    return np.logical_not(black)
+
+
+def _sixteen_bits(signed: np.ndarray) -> np.ndarray:
+    """-1..1 to uint16, rounded."""
+    scaled = signed * np.float32(32767.5)
+    scaled += np.float32(32768)  # the truncation below makes this rounding
+    return np.clip(scaled, 0, 65535, out=scaled).astype(np.uint16)
+
+
+def _bytes(plane: np.ndarray) -> np.ndarray:
+    """0..1 to uint8, rounded."""
+    return np.clip(plane * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
+
+
+def _srgb_bytes(linear: np.ndarray) -> np.ndarray:
+    """Linear light 0..1 to sRGB uint8 through a table of 2**16 steps, at most 0.03 of a step off."""
+    steps = np.clip(linear * np.float32(65535) + np.float32(0.5), 0, 65535).astype(np.uint16)
+    return _srgb_table()[steps]
+
+
+@cache
+def _srgb_table() -> np.ndarray:
+    return np.round(to_srgb(np.arange(65536) / 65535) * 255).astype(np.uint8)
+
+
+@cache
+def _linear_table(steps: int) -> np.ndarray:
+    return to_linear(np.arange(steps + 1) / steps).astype(np.float32)
+
+
+def _linear(srgb: np.ndarray) -> np.ndarray:
+    return _linear_table(int(np.iinfo(srgb.dtype).max))[srgb]
+
+
+def _unit(picture: np.ndarray) -> np.ndarray:
+    return picture * np.float32(1 / np.iinfo(picture.dtype).max)
+
+
+def _as_color(picture: np.ndarray) -> np.ndarray:
+    return picture[..., :3] if picture.shape[2] >= 3 else np.repeat(picture[..., :1], 3, axis=2)
+
+
+def _as_grey(picture: np.ndarray) -> np.ndarray:
+    """The first channel of grey pictures, the mean of colours."""
+    if picture.shape[2] < 3:
+        return picture[..., 0]
+    return np.round(picture[..., :3].mean(axis=-1)).astype(picture.dtype)
+
+
+def _fitted(plane: np.ndarray, resolution: int, file: str, warn: Warn) -> np.ndarray:
+    """`plane` at R x R: averaged where it is larger, interpolated where it is smaller."""
+    height, width = plane.shape[:2]
+    if (height, width) == (resolution, resolution):
+        return plane
+    warn(f"{file} is {width} x {height}; resampled to the {resolution} x {resolution} of {GEOMETRY_FILE}.")
+    method = cv2.INTER_AREA if min(height, width) >= resolution else cv2.INTER_LINEAR
+    return cv2.resize(np.ascontiguousarray(plane), (resolution, resolution), interpolation=method)
+
+
+_NO_DIRECTION: Final = 1e-3
+
+
+def _unit_length(normal: np.ndarray) -> np.ndarray:
+    """Unit vectors; what has no direction points up."""
+    length = np.sqrt(np.einsum("ijk,ijk->ij", normal, normal))
+    lost = length < _NO_DIRECTION
+    normal /= np.where(lost, 1, length)[..., None]
+    normal[lost] = (0, 0, 1)
+    return normal
+
+
+def _error(problem: str) -> OmagenError:
+    return OmagenError(
+        ErrorCode.INPUT,
+        f"{GEOMETRY_FILE} {problem}.",
+        "Choose the geometry picture that Omagen wrote, or export it again.",
+    )
