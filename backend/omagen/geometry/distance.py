@@ -38,7 +38,7 @@ class SurfaceTree:
         """The nearest surface points of `points` (N, 3)."""
         points = np.ascontiguousarray(points, np.float64)
         squared, face, position = self._tree.squared_distance(self._vertices, self._faces, points)
-        return Nearest(np.sqrt(squared), np.asarray(face, np.int64), position)
+        return Nearest(np.sqrt(squared), np.asarray(face, np.int64), np.asarray(position))
 
 
 def diagonal(vertices: np.ndarray, faces: np.ndarray) -> float:

@@ -21,6 +21,7 @@ from omagen.engines import create_engine
 from omagen.engines.base import Engine
 from omagen.jobs import result
 from omagen.jobs.failures import out_of_memory, unexpected
+from omagen.jobs.parent_death import die_with_parent
 from omagen.jobs.wire import Wire, messages
 from omagen.protocol import ErrorCode, OmagenError, Request
 
@@ -191,21 +192,8 @@ def _job_log(folder: Path) -> Iterator[None]:
         handler.close()
 
 
-def _die_with_parent() -> None:
-    """On Linux, have the kernel end this process with its parent, even while native code keeps Python from running."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
-
-
 def main() -> None:
-    _die_with_parent()
+    die_with_parent()
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the owner decides what it means
