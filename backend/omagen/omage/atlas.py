@@ -1,0 +1,154 @@
+"""A mesh cut into charts and flattened: what the encoder packs and samples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from omagen.omage.charts.charting import Charting, repaired
+from omagen.omage.charts.preparation import Surface, as_surface, prepare
+from omagen.omage.charts.reuse import GivenUv, given_uv, laid_out
+from omagen.omage.charts.stretch import anisotropy, double_areas
+from omagen.omage.charts.unwrapping import unwrap
+from omagen.omage.charts.validity import signed_areas
+from omagen.protocol import ErrorCode, OmagenError
+from omagen.shapes import Mesh
+
+UvChoice = Literal["auto", "keep", "unwrap"]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Charts of a mesh, each flattened without overlap, and how they came about.
+
+    Within a chart, faces are joined over edges on both sides of which the uv are the same numbers. Edges with three
+    faces or more, or whose faces disagree about their winding, are never inside a chart. Charts are discs or discs
+    with holes; every triangle has a positive area in uv and no two of a chart overlap.
+    """
+
+    vertices: np.ndarray
+    """(V, 3) float32, welded: no two are equal; the frame of the mesh"""
+    faces: np.ndarray
+    """(F, 3) int32 into `vertices`; corners in the order of the source face"""
+    source_face: np.ndarray
+    """(F,) int32: the face of the mesh that each came from"""
+    uv: np.ndarray
+    """(F, 3, 2) float64, v up. Placed: in the unit square. Else in metres, every chart for itself with its lower left
+    corner at the origin, and of the area that it has in space"""
+    chart: np.ndarray
+    """(F,) int32, 0..C-1"""
+    placed: bool
+    """The uv are a whole layout, to be used as it is."""
+    mirrored: np.ndarray
+    """(C,) bool: charts whose triangles run clockwise in uv. Only in placed atlases"""
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def charts(self) -> int:
+        return len(self.mirrored)
+
+
+def make_atlas(
+    mesh: Mesh,
+    resolution: int,
+    uv: UvChoice = "auto",
+    progress: Progress = lambda stage, fraction: None,
+    budget_s: float = 30.0,
+) -> Atlas:
+    """Cut and flatten `mesh` for an omage of `resolution` pixels across.
+
+    `auto` uses the mesh's own UVs where they are good, `keep` insists on them, `unwrap` ignores them. `progress` is
+    called often and may raise to cancel. Raises `OmagenError` (geometry) where no face has an area or, with `keep`,
+    where the UVs are not a layout without overlap.
+    """
+    begin = time.monotonic()
+    progress("Preparing the surface", 0.0)
+    surface = prepare(mesh)
+    given = None
+    if uv == "keep" and mesh.uv is None:
+        raise OmagenError(ErrorCode.GEOMETRY, "The mesh has no UVs to keep.", "Choose automatic UVs.")
+    if uv != "unwrap" and mesh.uv is not None:
+        progress("Checking the UVs", 0.1)
+        given = given_uv(surface, mesh.uv[surface.source_face], resolution)
+        if uv == "keep" and given.layout_faults:
+            faults = "; ".join(given.layout_faults)
+            raise OmagenError(ErrorCode.GEOMETRY, f"The UVs cannot be kept: {faults}.", "Choose automatic UVs.")
+        if uv == "keep" or (given.is_roomy and given.even.all()):
+            return _placed(surface, given, time.monotonic() - begin)
+    progress("Cutting charts", 0.2)
+    found, surface, method = _charts(surface, given, resolution, progress)
+    report = {"uv": method, "seconds": time.monotonic() - begin}
+    return _described(_at_even_density(surface, found), surface, report)
+
+
+def uniform_density(atlas: Atlas) -> Atlas:
+    """`atlas` as one that is not placed: every chart at the density of all others, counter-clockwise."""
+    if not atlas.placed:
+        return atlas
+    uv = atlas.uv.copy()
+    uv[atlas.mirrored[atlas.chart], :, 0] *= -1
+    corners = atlas.vertices[atlas.faces].astype(np.float64)
+    uv = _evened(corners, uv, atlas.chart, atlas.charts)
+    return replace(atlas, uv=uv, placed=False, mirrored=np.zeros(atlas.charts, bool))
+
+
+def _charts(
+    surface: Surface, given: GivenUv | None, resolution: int, progress: Progress
+) -> tuple[Charting, Surface, str]:
+    """Valid charts, the surface without faces that could not get any area, and where the charts come from."""
+    label, uv = np.zeros(len(surface.faces), np.int32), np.zeros((len(surface.faces), 3, 2))
+    is_new = np.ones(len(label), bool)
+    method = "unwrapped"
+    if given is not None:
+        is_kept = (given.good & given.even)[given.found.chart]
+        label[is_kept], uv[is_kept] = given.found.chart[is_kept], given.found.uv[is_kept]
+        is_new = ~is_kept
+        method = "kept" if is_kept.all() else "partly kept" if is_kept.any() else "unwrapped"
+    if is_new.any():
+        part = as_surface(surface.vertices, surface.faces[is_new], surface.source_face[is_new], {})
+        part_label, uv[is_new] = unwrap(part, resolution, progress)
+        label[is_new] = part_label + (0 if given is None else given.found.charts) + 1
+    found, is_lost = repaired(surface, label, uv)
+    if is_lost.any():
+        dropped = surface.dropped | {"no area": int(is_lost.sum())}
+        surface = as_surface(surface.vertices, surface.faces[~is_lost], surface.source_face[~is_lost], dropped)
+        found, _ = repaired(surface, found.chart[~is_lost], found.uv[~is_lost])
+    return found, surface, method
+
+
+def _placed(surface: Surface, given: GivenUv, seconds: float) -> Atlas:
+    found = given.found
+    uv = laid_out(found, given.mirrored)
+    atlas = Atlas(surface.vertices, surface.faces, surface.source_face, uv, found.chart, True, given.mirrored)
+    return _described(atlas, surface, {"uv": "placed", "seconds": seconds})
+
+
+def _at_even_density(surface: Surface, found: Charting) -> Atlas:
+    uv = _evened(surface.corners(), found.uv, found.chart, found.charts)
+    mirrored = np.zeros(found.charts, bool)
+    return Atlas(surface.vertices, surface.faces, surface.source_face, uv, found.chart, False, mirrored)
+
+
+def _evened(corners: np.ndarray, uv: np.ndarray, chart: np.ndarray, charts: int) -> np.ndarray:
+    """`uv` with every chart at the origin and scaled, the same in all directions, to the area that it has in space."""
+    low = np.full((charts, 2), np.inf)
+    np.minimum.at(low, chart, uv.min(axis=1))
+    in_space = np.bincount(chart, weights=double_areas(corners), minlength=charts)
+    in_uv = np.bincount(chart, weights=np.abs(signed_areas(uv)), minlength=charts)
+    scale = np.sqrt(np.where(in_space > 0, in_space, in_uv) / in_uv)
+    return (uv - low[chart][:, None]) * scale[chart][:, None, None]
+
+
+def _described(atlas: Atlas, surface: Surface, report: dict[str, Any]) -> Atlas:
+    corners = surface.corners()
+    area = double_areas(corners)
+    ratio = anisotropy(corners, atlas.uv)
+    is_real = (area > 0) & np.isfinite(ratio)
+    mean = float(np.average(ratio[is_real], weights=area[is_real])) if is_real.any() else 1.0
+    numbers = {"charts": atlas.charts, "components": surface.components, "anisotropy": mean}
+    return replace(atlas, report=report | numbers | {"dropped_faces": surface.dropped})

@@ -1,0 +1,113 @@
+"""Judges the UVs that a mesh brings along: which of its charts are worth keeping, and whether their layout is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from omagen.omage.charts.charting import Charting, charting
+from omagen.omage.charts.coverage import cover
+from omagen.omage.charts.flat_faces import lift_flat_faces
+from omagen.omage.charts.preparation import Surface
+from omagen.omage.charts.stretch import chart_stretch, double_areas
+from omagen.omage.charts.validity import judge, signed_areas
+
+SAME_UV: Final = 1e-6
+OUTSIDE: Final = 1e-4
+"""How far a layout may leave the unit square, in units of its side."""
+MOST_STRETCH: Final = 2.0
+MOST_SPREAD: Final = 1.0
+"""Limits of `chart_stretch` beyond which a chart is cut anew."""
+LEAST_COVERAGE: Final = 0.25
+"""A layout that covers less of the square is packed anew."""
+CLOSE_SHARE: Final = 0.01
+"""Share of a layout's outline that may run closer than two pixels to another chart."""
+LARGEST_GRID: Final = 2048
+
+
+@dataclass(frozen=True)
+class GivenUv:
+    """A mesh's own UVs as charts."""
+
+    found: Charting
+    """uv of mirrored charts are turned over, so that all count as counter-clockwise"""
+    mirrored: np.ndarray
+    """(C,) bool"""
+    good: np.ndarray
+    """(C,) bool: flattened without fault"""
+    even: np.ndarray
+    """(C,) bool: of a stretch that one can live with"""
+    layout_faults: tuple[str, ...]
+    """Why the charts are not a layout of the unit square, where they are not: in words for the user."""
+    is_roomy: bool
+    """The layout keeps its charts apart at the asked resolution and does not waste the square."""
+
+
+def given_uv(surface: Surface, uv: np.ndarray, resolution: int) -> GivenUv:
+    """Judge `uv` (F, 3, 2), one row per face of `surface`."""
+    uv = np.where(np.isfinite(uv), uv, 0).astype(np.float64)
+    found = charting(surface, np.zeros(len(uv), np.int32), uv, SAME_UV)
+    mirrored = np.bincount(found.chart, weights=signed_areas(found.uv), minlength=found.charts) < 0
+    turned = found.uv.copy()
+    turned[mirrored[found.chart], :, 0] *= -1
+    turned = lift_flat_faces(turned, found.inner)
+    found = Charting(found.chart, turned, found.inner, found.charts)
+    good = judge(turned, found.inner, found.chart, found.charts).good
+    stretch, spread = chart_stretch(surface.corners(), turned, found.chart, found.charts)
+    even = (stretch <= MOST_STRETCH) & (spread <= MOST_SPREAD)
+    placed = laid_out(found, mirrored)
+    faults = _layout_faults(surface, placed, found, good)
+    is_roomy = not faults and _is_roomy(placed, found.chart, resolution)
+    return GivenUv(found, mirrored, good, even, faults, is_roomy)
+
+
+def laid_out(found: Charting, mirrored: np.ndarray) -> np.ndarray:
+    """(F, 3, 2): the uv where the mesh has them, mirrored charts clockwise again, moved into the unit square."""
+    uv = found.uv.copy()
+    uv[mirrored[found.chart], :, 0] *= -1
+    return np.clip(uv, 0, 1) if (np.abs(uv - 0.5) <= 0.5 + OUTSIDE).all() else uv
+
+
+def _layout_faults(surface: Surface, uv: np.ndarray, found: Charting, good: np.ndarray) -> tuple[str, ...]:
+    faults = []
+    if not good.all():
+        area = double_areas(surface.corners())
+        share = area[~good[found.chart]].sum() / max(area.sum(), 1e-300)
+        faults.append(f"{share:.1%} of the surface is folded over, doubled or has no room in its UV island")
+    if uv.min() < 0 or uv.max() > 1:
+        faults.append(f"UVs lie outside the unit square (from {uv.min():.3g} to {uv.max():.3g})")
+    elif (share := _doubled_share(uv, found.chart)) > 0:
+        faults.append(f"UV islands lie on top of each other ({share:.1%} of the covered area)")
+    return tuple(faults)
+
+
+def _doubled_share(uv: np.ndarray, chart: np.ndarray) -> float:
+    seen = np.full((LARGEST_GRID, LARGEST_GRID), -1, np.int32)
+    doubled = np.zeros(seen.shape, bool)
+    cover(uv * LARGEST_GRID, chart, seen, doubled)
+    return float(doubled.sum() / max((seen >= 0).sum(), 1))
+
+
+def _is_roomy(uv: np.ndarray, chart: np.ndarray, resolution: int) -> bool:
+    size = min(resolution, LARGEST_GRID)
+    seen = np.full((size, size), -1, np.int32)
+    cover(uv * size, chart, seen, np.zeros(seen.shape, bool))
+    if (seen >= 0).mean() < LEAST_COVERAGE:
+        return False
+    outline, close = 0, 0
+    for row in range(3):
+        for column in range(-2, 3):
+            if row == 0 and column <= 0:
+                continue
+            here = seen[: size - row, max(0, -column) : size - max(0, column)]
+            there = seen[row:, max(0, column) : size + min(0, column)]
+            differs = here != there
+            is_near = max(row, abs(column)) == 1
+            is_met = differs & (here >= 0) & (there >= 0)
+            if is_near and is_met.any():
+                return False
+            close += int(is_met.sum())
+            outline += int(differs.sum())
+    return close <= CLOSE_SHARE * outline
