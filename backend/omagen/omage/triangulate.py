@@ -1,0 +1,192 @@
+"""From pixels to triangles: the surface of an omage, charts welded along their seams.
+
+Four neighbouring pixels of one chart give two triangles, three give one. Nothing connects two charts but welding, and
+nothing runs across the picture's border.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from omagen.omage.diagonals import is_diagonal_rising
+from omagen.omage.orientation import pixel_normals, winding_signs
+from omagen.omage.splitting import split_coinciding
+from omagen.omage.welding import coinciding_pixels, number_vertices
+
+A, B, C, D = 1, 2, 4, 8
+"""The corners of a block of four pixels: lower left, lower right, upper right, upper left. A block is a sum of them."""
+FULL = A | B | C | D
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Triangles over the pixels of a picture of H x W. Pixel (i, j) has the number i * W + j."""
+
+    vertices: np.ndarray
+    """(V, 3) float32: the positions given, welded; inserted points last"""
+    faces: np.ndarray
+    """(F, 3) int32 into `vertices`"""
+    pixels: np.ndarray
+    """(F, 3) int32: the pixel of each corner; H * W + k is point k of `inserted`"""
+    vertex: np.ndarray
+    """(H, W) int32: the vertex of each pixel, -1 where no triangle uses it"""
+    inserted: np.ndarray
+    """(K, 4) int32: points that are no pixels, as the four pixels (some of them the same) they are the mean of"""
+    dropped_pixels: int
+    """Pixels with a label that no triangle uses"""
+    lost_labels: int
+    """Labels without any triangle"""
+    collapsed: int
+    """Triangles that lost a corner by welding and were dropped"""
+    splits: int
+    """Edges inside charts that were split because welding laid them on another edge"""
+
+    def face_labels(self, labels: np.ndarray) -> np.ndarray:
+        """(F,) int32: the label of each triangle; `labels` as given to `build_surface`."""
+        first = self.pixels[:, 0]
+        if len(self.inserted):
+            first = first.copy()
+            made = first >= labels.size
+            first[made] = self.inserted[first[made] - labels.size, 0]
+        return labels.reshape(-1)[first]
+
+
+def build_surface(
+    labels: np.ndarray, position: np.ndarray, seam: np.ndarray | None = None, normal: np.ndarray | None = None
+) -> Surface:
+    """Triangulate a labelled picture of positions.
+
+    `labels` (H, W) int32, the chart of each pixel, -1 for none. `position` (H, W, 3) float32, any frame and unit.
+    `seam` (H, W) int32: pixels with the same number from 0 up become one vertex at their mean; without it, those pixels
+    do that lie on borders of charts at the same position to 1/65535. `normal` (H, W, 3) float32, of any length: decides
+    which way round each chart's triangles go and which diagonals they use; without it they go counter-clockwise in the
+    picture, row 0 being its bottom. An edge has more than two triangles only where three borders or more were welded.
+    """
+    labels = np.ascontiguousarray(labels, np.int32)
+    position = np.ascontiguousarray(position, np.float32)
+    dense, count = _dense(labels)
+    blocks, used, triangles = _find_blocks(dense)
+    if seam is None:
+        seam = coinciding_pixels(dense, used, position)
+    seam, classes = _dense(np.ascontiguousarray(seam, np.int32))
+    vertex, vertices, is_shared = number_vertices(used, seam, classes, position)
+    if normal is None:
+        normal, sign = pixel_normals(dense, position), np.ones(count, np.int8)
+    else:
+        normal = np.ascontiguousarray(normal, np.float32)
+        sign = winding_signs(dense, count, blocks, position, normal)
+    faces, pixels, suspects = _triangulate(dense, blocks, position, normal, sign, vertex, is_shared, triangles)
+    split = split_coinciding(vertices, faces, pixels, suspects, is_shared, vertex)
+    return Surface(
+        *(split.vertices, split.faces, split.pixels, vertex, split.inserted),
+        dropped_pixels=int((labels >= 0).sum() - used.sum()),
+        lost_labels=_count_labels(dense, labels >= 0, count) - _count_labels(dense, used, count),
+        collapsed=triangles - len(faces),
+        splits=split.edges,
+    )
+
+
+def _dense(numbers: np.ndarray) -> tuple[np.ndarray, int]:
+    """`numbers` with values that a table can be indexed with, and how long that table is. Negative stays negative."""
+    top = int(numbers.max(initial=-1)) + 1
+    if top <= numbers.size:
+        return numbers, top
+    values, index = np.unique(numbers, return_inverse=True)
+    index = index.reshape(numbers.shape).astype(np.int32) - np.int32((values < 0).sum())
+    return np.where(numbers < 0, np.int32(-1), index), len(values)
+
+
+def _count_labels(labels: np.ndarray, where: np.ndarray, count: int) -> int:
+    present = np.zeros(count, bool)
+    present[labels[where]] = True
+    return int(present.sum())
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_blocks(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """The corners that make triangles in every block (H, W) uint8, (H, W) bool whether a pixel is one of them, and how
+    many triangles there are. The block of pixel (i, j) has it as its lower left corner."""
+    height, width = labels.shape
+    blocks = np.zeros((height, width), np.uint8)
+    used = np.zeros((height, width), np.bool_)
+    triangles = 0
+    for i in range(height - 1):
+        for j in range(width - 1):
+            a, b, c, d = labels[i, j], labels[i, j + 1], labels[i + 1, j + 1], labels[i + 1, j]
+            most = a if a in (b, c, d) else b  # the only label that three corners can have
+            if most < 0:
+                continue
+            code = A * (a == most) + B * (b == most) + C * (c == most) + D * (d == most)
+            if code == FULL:
+                triangles += 2
+                used[i, j] = used[i, j + 1] = used[i + 1, j + 1] = used[i + 1, j] = True
+                blocks[i, j] = FULL
+            elif code == B | C | D or code == A | C | D or code == A | B | D or code == A | B | C:
+                triangles += 1
+                used[i, j] |= a == most
+                used[i, j + 1] |= b == most
+                used[i + 1, j + 1] |= c == most
+                used[i + 1, j] |= d == most
+                blocks[i, j] = code
+    return blocks, used, triangles
+
+
+@numba.njit(cache=True, nogil=True)
+def _triangulate(
+    labels: np.ndarray,
+    blocks: np.ndarray,
+    position: np.ndarray,
+    normal: np.ndarray,
+    sign: np.ndarray,
+    vertex: np.ndarray,
+    is_shared: np.ndarray,
+    triangles: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`faces` and `pixels` (F, 3) int32 without collapsed triangles, and the faces with a shared corner."""
+    height, width = blocks.shape
+    faces = np.empty((triangles, 3), np.int32)
+    pixels = np.empty((triangles, 3), np.int32)
+    suspects = np.empty(triangles, np.int32)
+    flat = vertex.reshape(-1)
+    count = suspect = 0
+    for i in range(height - 1):
+        for j in range(width - 1):
+            code = blocks[i, j]
+            if code == 0:
+                continue
+            a = i * width + j
+            b, c, d = a + 1, a + width + 1, a + width
+            if code == FULL:
+                facing = sign[labels[i, j]]
+                if is_diagonal_rising(labels, position, normal, facing, i, j):
+                    first, second = (a, b, c), (a, c, d)
+                else:
+                    first, second = (a, b, d), (b, c, d)
+            else:
+                facing = sign[labels[i, j] if code & A else labels[i, j + 1]]
+                if code == A | B | D:
+                    first = (a, b, d)
+                elif code == B | C | D:
+                    first = (b, c, d)
+                elif code == A | C | D:
+                    first = (a, c, d)
+                else:
+                    first = (a, b, c)
+                second = first
+            for k in range(2 if code == FULL else 1):
+                p, q, r = first if k == 0 else second
+                if facing < 0:
+                    q, r = r, q
+                x, y, z = flat[p], flat[q], flat[r]
+                if x == y or y == z or z == x:
+                    continue
+                faces[count, 0], faces[count, 1], faces[count, 2] = x, y, z
+                pixels[count, 0], pixels[count, 1], pixels[count, 2] = p, q, r
+                if is_shared[x] or is_shared[y] or is_shared[z]:
+                    suspects[suspect] = count
+                    suspect += 1
+                count += 1
+    return faces[:count], pixels[:count], suspects[:suspect].copy()
