@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from omagen.omage.diagonals import is_diagonal_rising
+from omagen.omage.diagonals import BORDER, is_diagonal_rising, is_on_border
 from omagen.omage.orientation import pixel_normals, winding_signs
 from omagen.omage.splitting import split_coinciding
 from omagen.omage.welding import coinciding_pixels, number_vertices
@@ -68,22 +68,24 @@ def build_surface(
     labels = np.ascontiguousarray(labels, np.int32)
     position = np.ascontiguousarray(position, np.float32)
     dense, count = _dense(labels)
-    blocks, used, triangles = _find_blocks(dense)
+    blocks, standing, triangles = _find_blocks(dense)
     if seam is None:
-        seam = coinciding_pixels(dense, used, position)
+        seam = coinciding_pixels(standing, position)
     seam, classes = _dense(np.ascontiguousarray(seam, np.int32))
-    vertex, vertices, is_shared = number_vertices(used, seam, classes, position)
+    vertex, vertices, is_shared = number_vertices(standing, seam, classes, position)
     if normal is None:
         normal, sign = pixel_normals(dense, position), np.ones(count, np.int8)
     else:
         normal = np.ascontiguousarray(normal, np.float32)
         sign = winding_signs(dense, count, blocks, position, normal)
-    faces, pixels, suspects = _triangulate(dense, blocks, position, normal, sign, vertex, is_shared, triangles)
+    flat = dense.reshape(-1), standing.reshape(-1), position.reshape(-1, 3), normal.reshape(-1, 3), vertex.reshape(-1)
+    faces, pixels, suspects = _triangulate(blocks, *flat, sign, is_shared, triangles)
     split = split_coinciding(vertices, faces, pixels, suspects, is_shared, vertex)
+    dropped, lost = _count_losses(dense, standing, count)
     return Surface(
         *(split.vertices, split.faces, split.pixels, vertex, split.inserted),
-        dropped_pixels=int((labels >= 0).sum() - used.sum()),
-        lost_labels=_count_labels(dense, labels >= 0, count) - _count_labels(dense, used, count),
+        dropped_pixels=dropped,
+        lost_labels=lost,
         collapsed=triangles - len(faces),
         splits=split.edges,
     )
@@ -99,19 +101,26 @@ def _dense(numbers: np.ndarray) -> tuple[np.ndarray, int]:
     return np.where(numbers < 0, np.int32(-1), index), len(values)
 
 
-def _count_labels(labels: np.ndarray, where: np.ndarray, count: int) -> int:
-    present = np.zeros(count, bool)
-    present[labels[where]] = True
-    return int(present.sum())
+@numba.njit(cache=True, nogil=True)
+def _count_losses(labels: np.ndarray, standing: np.ndarray, count: int) -> tuple[int, int]:
+    """How many labelled pixels are in no triangle, and how many labels have no pixel that is."""
+    present = np.zeros(count, np.uint8)
+    dropped = 0
+    for i in range(labels.shape[0]):
+        for j in range(labels.shape[1]):
+            if labels[i, j] >= 0:
+                dropped += standing[i, j] == 0
+                present[labels[i, j]] |= 2 if standing[i, j] else 1
+    return dropped, (present == 1).sum()
 
 
 @numba.njit(cache=True, nogil=True)
 def _find_blocks(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """The corners that make triangles in every block (H, W) uint8, (H, W) bool whether a pixel is one of them, and how
-    many triangles there are. The block of pixel (i, j) has it as its lower left corner."""
+    """`blocks` (H, W) uint8: the corners that make triangles of the block whose lower left one is the pixel; `standing`
+    (H, W) uint8: 0 for pixels in no triangle, 1 inside of charts, `BORDER`; and the number of triangles."""
     height, width = labels.shape
     blocks = np.zeros((height, width), np.uint8)
-    used = np.zeros((height, width), np.bool_)
+    standing = np.zeros((height, width), np.uint8)
     triangles = 0
     for i in range(height - 1):
         for j in range(width - 1):
@@ -120,37 +129,40 @@ def _find_blocks(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
             if most < 0:
                 continue
             code = A * (a == most) + B * (b == most) + C * (c == most) + D * (d == most)
-            if code == FULL:
-                triangles += 2
-                used[i, j] = used[i, j + 1] = used[i + 1, j + 1] = used[i + 1, j] = True
-                blocks[i, j] = FULL
-            elif code == B | C | D or code == A | C | D or code == A | B | D or code == A | B | C:
-                triangles += 1
-                used[i, j] |= a == most
-                used[i, j + 1] |= b == most
-                used[i + 1, j + 1] |= c == most
-                used[i + 1, j] |= d == most
+            if code == FULL or code == B | C | D or code == A | C | D or code == A | B | D or code == A | B | C:
+                triangles += 2 if code == FULL else 1
                 blocks[i, j] = code
-    return blocks, used, triangles
+                standing[i, j] |= a == most
+                standing[i, j + 1] |= b == most
+                standing[i + 1, j + 1] |= c == most
+                standing[i + 1, j] |= d == most
+    for i in range(height):
+        for j in range(width):
+            if standing[i, j] and is_on_border(labels, i, j):
+                standing[i, j] = BORDER
+    return blocks, standing, triangles
 
 
 @numba.njit(cache=True, nogil=True)
 def _triangulate(
-    labels: np.ndarray,
     blocks: np.ndarray,
+    labels: np.ndarray,
+    standing: np.ndarray,
     position: np.ndarray,
     normal: np.ndarray,
-    sign: np.ndarray,
     vertex: np.ndarray,
+    sign: np.ndarray,
     is_shared: np.ndarray,
     triangles: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`faces` and `pixels` (F, 3) int32 without collapsed triangles, and the faces with a shared corner."""
+    """`faces` and `pixels` (F, 3) int32 without collapsed triangles, and the faces with a shared corner.
+
+    Arrays over pixels are flat but for `blocks` (H, W); `sign` (labels,) int8 as of `winding_signs`.
+    """
     height, width = blocks.shape
     faces = np.empty((triangles, 3), np.int32)
     pixels = np.empty((triangles, 3), np.int32)
     suspects = np.empty(triangles, np.int32)
-    flat = vertex.reshape(-1)
     count = suspect = 0
     for i in range(height - 1):
         for j in range(width - 1):
@@ -159,28 +171,21 @@ def _triangulate(
                 continue
             a = i * width + j
             b, c, d = a + 1, a + width + 1, a + width
+            first, second = (a, b, c), (a, c, d)
             if code == FULL:
-                facing = sign[labels[i, j]]
-                if is_diagonal_rising(labels, position, normal, facing, i, j):
-                    first, second = (a, b, c), (a, c, d)
-                else:
+                if not is_diagonal_rising(standing, position, normal, sign[labels[a]], a, width):
                     first, second = (a, b, d), (b, c, d)
-            else:
-                facing = sign[labels[i, j] if code & A else labels[i, j + 1]]
-                if code == A | B | D:
-                    first = (a, b, d)
-                elif code == B | C | D:
-                    first = (b, c, d)
-                elif code == A | C | D:
-                    first = (a, c, d)
-                else:
-                    first = (a, b, c)
-                second = first
+            elif code == A | B | D:
+                first = (a, b, d)
+            elif code == B | C | D:
+                first = (b, c, d)
+            elif code == A | C | D:
+                first = (a, c, d)
             for k in range(2 if code == FULL else 1):
                 p, q, r = first if k == 0 else second
-                if facing < 0:
+                if sign[labels[p]] < 0:
                     q, r = r, q
-                x, y, z = flat[p], flat[q], flat[r]
+                x, y, z = vertex[p], vertex[q], vertex[r]
                 if x == y or y == z or z == x:
                     continue
                 faces[count, 0], faces[count, 1], faces[count, 2] = x, y, z
