@@ -22,6 +22,8 @@ _EXAMPLES = """examples:
       many at once; the settings of an engine are listed by `omagen engines inflate`
   omagen cutout photo.jpg -o cut.png
       only remove the background
+  omagen encode chair.glb -o chair
+      a mesh as pictures that can be edited; `omagen decode chair -o chair.glb` is the way back
   omagen models download isnet-general-use
       weights for better cut-outs, fetched once
   omagen doctor

@@ -30,7 +30,7 @@ def test_a_surface_is_no_distance_from_itself() -> None:
 
 def test_parallel_planes_are_as_far_apart_as_they_are() -> None:
     plane = grid(3, 4)
-    lifted = replace(plane, vertices=plane.vertices + np.float32([0, 0, 0.5]))
+    lifted = replace(plane, vertices=plane.vertices + np.array([0, 0, 0.5], np.float32))
     found = surface_distance(plane, lifted, samples=500)
     assert [found[key] for key in ("chamfer", "p99", "max")] == pytest.approx([0.1] * 3)  # the diagonal is 5
     assert found["f_score"] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import signal
 import sys
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     items = [_item(args, info, file, output) for info, file, output in zip(infos, args.files, outputs, strict=True)]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to end cancels as Ctrl-C does
     with Batch(args.data, args.device, quiet=args.quiet, json=args.json) as batch:
-        _log_to(args.data / "cli.log")
+        log_to(args.data / "cli.log")
         outcomes = [batch.run(item) for item in items]
     failed = [outcome for outcome in outcomes if outcome.error]
     if len(items) > 1 and failed:
@@ -151,7 +152,10 @@ def _value(parameter: Parameter, text: str) -> Value:
     return text
 
 
-def _log_to(path: Path) -> None:
+def log_to(path: Path) -> None:
+    """Write what is logged to the file `path`, which is made when something is."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8", delay=True)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from omagen.omage_layout import MAX_RESOLUTION, MIN_RESOLUTION
 from omagen.protocol import default_data_folder
 
 
@@ -28,8 +29,19 @@ def add_json_option(parser: argparse.ArgumentParser, *, of_action: bool = False)
     )
 
 
+def add_reference_option(parser: argparse.ArgumentParser, effect: str) -> None:
+    parser.add_argument("--reference", action="store_true", help=f"{effect}; for comparisons")
+
+
 def add_action_options(actions: argparse._SubParsersAction) -> None:
     """Let every action take the options of its command."""
     for parser in actions.choices.values():
         add_data_option(parser, of_action=True)
         add_json_option(parser, of_action=True)
+
+
+def resolution(text: str) -> int:
+    """An option's value as an omage's resolution."""
+    if not MIN_RESOLUTION <= (pixels := int(text)) <= MAX_RESOLUTION:
+        raise argparse.ArgumentTypeError(f"{text} is no resolution: {MIN_RESOLUTION} to {MAX_RESOLUTION}")
+    return pixels

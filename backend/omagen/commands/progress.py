@@ -8,7 +8,7 @@ from omagen.protocol import Event
 
 
 class ProgressLine:
-    """Shows the events of one job. `show` may be called from another thread."""
+    """Shows how far one thing is, and warnings. May be called from another thread."""
 
     def __init__(self, title: str, *, silent: bool) -> None:
         self._title = title
@@ -29,14 +29,21 @@ class ProgressLine:
             self._bar.close()
 
     def show(self, event: Event) -> None:
+        """Show the event of a job."""
+        if event.kind == "warning":
+            self.warn(event.data["message"])
+        elif event.kind == "progress":
+            self.progress(event.data["stage"], event.data["fraction"], event.data.get("remaining_s"))
+
+    def warn(self, message: str, subject: str = "") -> None:
+        """Show a warning about `subject`, by default about the whole."""
+        if not self._silent:
+            self._write(f"{subject or self._title}: warning: {message}")
+
+    def progress(self, stage: str, fraction: float, remaining_s: float | None = None) -> None:
+        """Show that `stage` is at `fraction` (0 to 1) of the whole."""
         if self._silent:
             return
-        if event.kind == "warning":
-            self._write(f"{self._title}: warning: {event.data['message']}")
-        elif event.kind == "progress":
-            self._progress(event.data["stage"], event.data["fraction"], event.data.get("remaining_s"))
-
-    def _progress(self, stage: str, fraction: float, remaining_s: float | None) -> None:
         if self._bar is not None:
             left = f", {remaining_s:.0f} s left" if remaining_s is not None else ""
             self._bar.set_description_str(f"{self._title}: {stage.lower()}", refresh=False)

@@ -34,15 +34,14 @@ def encode_report(omage: Omage, atlas: Atlas) -> dict[str, Any]:
     components (of the mesh, connected through welded vertices), lost_components (none of their charts will decode to a
     triangle), lost_charts. `omage.chart` holds the chart numbers of `atlas`.
     """
-    charts = int(atlas.chart.max(initial=-1)) + 1
     assert omage.chart is not None
-    survives = surviving_charts(omage.chart, charts)
+    survives = surviving_charts(omage.chart, atlas.charts)
     component = face_components(atlas.faces)
     count = int(component.max(initial=-1)) + 1
     is_kept = np.zeros(count, bool)
     is_kept[component[survives[atlas.chart]]] = True
     return layout_report(omage) | {
-        "charts": charts,
+        "charts": atlas.charts,
         "lost_charts": int((~survives).sum()),
         "components": count,
         "lost_components": int((~is_kept).sum()),

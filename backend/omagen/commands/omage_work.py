@@ -1,0 +1,111 @@
+"""What the worker processes of `omagen encode` and `omagen decode` do with one file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from omagen import __version__
+from omagen.commands.conversions import digest
+from omagen.commands.converting import Order
+from omagen.commands.workers import Reporter
+from omagen.protocol import ErrorCode, OmagenError
+from omagen.shapes import Mesh, Omage
+
+
+def encode_file(order: Order, report: Reporter) -> dict[str, Any]:
+    """Read the mesh `order.source`, write the omage `order.output`; returns digest, seconds and reports."""
+    from omagen.io.meshes import read_mesh
+    from omagen.omage.files import write_omage
+
+    begin = time.monotonic()
+    source_digest = digest(order.source)
+    report("Reading the mesh", 0.0)
+    mesh, warnings = read_mesh(order.source)
+    for warning in warnings:
+        report.warn(warning)
+    omage, facts = _encoded(mesh, order, report)
+    report("Writing the omage", 0.9)
+    write_omage(omage, order.output)
+    result = {"source": source_digest, "report": facts, "seconds": round(time.monotonic() - begin, 3)}
+    if order.settings["measure"]:
+        report("Measuring the round trip", 0.95)
+        result["measured"] = _measured(mesh, order.output)
+    return result
+
+
+def decode_file(order: Order, report: Reporter) -> dict[str, Any]:
+    """Read the omage `order.source`, write the mesh `order.output`; returns digest, seconds and reports."""
+    from omagen.geometry.quality import quality_report
+    from omagen.omage.files import read_omage
+
+    begin = time.monotonic()
+    source_digest = digest(order.source)
+    report("Reading the omage", 0.0)
+    omage, warnings = read_omage(order.source)
+    for warning in warnings:
+        report.warn(warning)
+    report("Decoding", 0.2)
+    mesh, facts = _decoded(omage, order)
+    report("Writing the mesh", 0.7)
+    write_mesh(mesh, order.output, {"request": dict(order.settings)})
+    seconds = round(time.monotonic() - begin, 3)
+    return {"source": source_digest, "report": quality_report(mesh) | facts, "seconds": seconds}
+
+
+def write_mesh(mesh: Mesh, output: Path, provenance: dict[str, Any]) -> None:
+    """Write a GLB, whole or not at all. Raises `OmagenError` (environment) where that is not possible."""
+    from omagen.io.glb_writer import write_glb
+
+    part = output.with_name(f".{output.name}.part")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_glb(mesh, part, {"version": __version__, **provenance})
+        part.replace(output)
+    except OSError as error:
+        raise OmagenError(
+            ErrorCode.ENVIRONMENT,
+            f"{output} cannot be written: {error.strerror or error}.",
+            "Free some space or choose another folder.",
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _encoded(mesh: Mesh, order: Order, report: Reporter) -> tuple[Omage, dict[str, Any]]:
+    resolution = order.settings["resolution"]
+    if order.settings["reference"]:
+        from omagen.omage.quality import layout_report
+        from omagen.omage.reference_encode import reference_omage
+
+        report("Sampling as published", 0.2)
+        omage = reference_omage(mesh, resolution)
+        return omage, layout_report(omage)
+    from omagen.omage.encode import encode
+
+    return encode(mesh, resolution, uv=order.settings["uv"], progress=lambda stage, part: report(stage, 0.9 * part))
+
+
+def _measured(mesh: Mesh, written: Path) -> dict[str, Any]:
+    """The round trip through the written files, 16-bit and 8-bit as they are."""
+    from omagen.omage.decode import decode
+    from omagen.omage.files import read_omage
+    from omagen.omage.quality import roundtrip_quality
+
+    omage, _ = read_omage(written)
+    decoded, _ = decode(omage)
+    return roundtrip_quality(mesh, omage, decoded)
+
+
+def _decoded(omage: Omage, order: Order) -> tuple[Mesh, dict[str, Any]]:
+    from omagen.omage.decode import decode
+
+    settings = order.settings
+    close_seams = {"auto": "auto", "yes": True, "no": False}[settings["close_seams"]]
+    return decode(
+        omage,
+        close_seams=close_seams,
+        fill_holes=settings["fill_holes"],
+        remove_outliers=settings["remove_outliers"],
+    )
