@@ -7,14 +7,54 @@ from typing import Final
 import numpy as np
 
 from omagen.omage.charts.charting import Progress
-from omagen.omage.charts.preparation import Surface
+from omagen.omage.charts.labels import cleaned
+from omagen.omage.charts.preparation import Surface, as_surface
+from omagen.omage.charts.proxy import carried_uv, decimated, fill_unknown, nearest_proxy_face
+from omagen.omage.charts.relaxation import relaxed
+from omagen.omage.charts.stretch import double_areas
+from omagen.omage.charts.topology import chart_vertices, inner_half_edges
 from omagen.omage.charts.validity import signed_areas
 from omagen.omage.charts.xatlas_charts import xatlas_charts
 
+MOST_FACES_DIRECT: Final = 8000
+PROXY_FACES: Final = 8000
+MAX_COST: Final = 8.0
+SWEEPS: Final = 20
 
-def unwrap(surface: Surface, chart_budget: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+
+def unwrap(surface: Surface, resolution: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
     """`label` (F,) int32 and `uv` (F, 3, 2) float64 in the surface's units; not yet checked."""
-    label, uv = xatlas_charts(surface.vertices, surface.faces, surface.opposite, 4.0)
+    if len(surface.faces) <= MOST_FACES_DIRECT:
+        return _by_xatlas(surface)
+    return _by_proxy(surface, progress)
+
+
+def _by_xatlas(surface: Surface) -> tuple[np.ndarray, np.ndarray]:
+    label, uv = xatlas_charts(surface.vertices, surface.faces, surface.opposite, MAX_COST)
     area = np.bincount(label + 1, weights=signed_areas(uv))
     uv[area[label + 1] < 0, :, 0] *= -1
     return label, uv
+
+
+def _by_proxy(surface: Surface, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    corners = surface.corners()
+    progress("Decimating", 0.2)
+    proxy = decimated(surface.vertices, surface.faces, PROXY_FACES)
+    progress("Cutting charts", 0.4)
+    coarse_label, coarse_uv = _by_xatlas(
+        as_surface(proxy.vertices, proxy.faces, np.zeros(len(proxy.faces), np.int32), {})
+    )
+    progress("Cutting charts", 0.6)
+    nearest = nearest_proxy_face(corners, surface.faces, proxy, coarse_label >= 0)
+    carried = np.where(nearest >= 0, coarse_label[nearest], -1)
+    label = cleaned(carried, surface.opposite, double_areas(corners))
+    inner = inner_half_edges(surface.opposite, label)
+    vertex, vertices = chart_vertices(inner)
+    face_vertex = vertex.reshape(-1, 3)
+    triangles = proxy.vertices[proxy.faces].astype(np.float64)
+    is_same = (nearest >= 0) & (carried == label)
+    uv, is_known = carried_uv(corners, face_vertex, vertices, nearest, is_same, triangles, coarse_uv)
+    fill_unknown(uv, is_known, face_vertex)
+    progress("Flattening", 0.7)
+    uv = relaxed(uv, face_vertex, corners, SWEEPS)
+    return label, uv[face_vertex]
