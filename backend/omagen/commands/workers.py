@@ -115,6 +115,7 @@ class _Worker:
         try:
             kind, content = self.connection.recv()
         except (EOFError, OSError):
+            self._process.join(_POLL_S)  # its own exit status tells more than that of being killed
             self.kill()
             return "error", worker_death(self._process.exitcode)
         if kind == "trace":
