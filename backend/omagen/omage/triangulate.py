@@ -78,8 +78,14 @@ def build_surface(
     else:
         normal = np.ascontiguousarray(normal, np.float32)
         sign = winding_signs(dense, count, blocks, position, normal)
-    flat = dense.reshape(-1), standing.reshape(-1), position.reshape(-1, 3), normal.reshape(-1, 3), vertex.reshape(-1)
-    faces, pixels, suspects = _triangulate(blocks, *flat, sign, is_shared, triangles)
+    pixels_of = (
+        dense.reshape(-1),
+        standing.reshape(-1),
+        position.reshape(-1, 3),
+        normal.reshape(-1, 3),
+        vertex.reshape(-1),
+    )
+    faces, pixels, suspects = _triangulate(blocks, sign, is_shared, triangles, *pixels_of)
     split = split_coinciding(vertices, faces, pixels, suspects, is_shared, vertex)
     dropped, lost = _count_losses(dense, standing, count)
     return Surface(
@@ -146,14 +152,14 @@ def _find_blocks(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
 @numba.njit(cache=True, nogil=True)
 def _triangulate(
     blocks: np.ndarray,
+    sign: np.ndarray,
+    is_shared: np.ndarray,
+    triangles: int,
     labels: np.ndarray,
     standing: np.ndarray,
     position: np.ndarray,
     normal: np.ndarray,
     vertex: np.ndarray,
-    sign: np.ndarray,
-    is_shared: np.ndarray,
-    triangles: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`faces` and `pixels` (F, 3) int32 without collapsed triangles, and the faces with a shared corner.
 
@@ -173,7 +179,7 @@ def _triangulate(
             b, c, d = a + 1, a + width + 1, a + width
             first, second = (a, b, c), (a, c, d)
             if code == FULL:
-                if not is_diagonal_rising(standing, position, normal, sign[labels[a]], a, width):
+                if not is_diagonal_rising(standing, position, normal, int(sign[labels[a]]), a, width):
                     first, second = (a, b, d), (b, c, d)
             elif code == A | B | D:
                 first = (a, b, d)

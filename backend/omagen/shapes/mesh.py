@@ -30,3 +30,7 @@ class Mesh:
     """(F,) int32 into `materials`; None = all 0"""
     materials: tuple[Material, ...] = ()
     name: str = "object"
+    second_uv: np.ndarray | None = None
+    """(F, 3, 2) float32, like `uv`: what textures with `uv_set` 1 lie on"""
+    patches: np.ndarray | None = None
+    """(F,) int32 from 0: which chart of an omage each face came from; None = not from an omage"""
