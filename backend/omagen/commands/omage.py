@@ -59,18 +59,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _info(args: argparse.Namespace) -> int:
-    import numpy as np
-
     from omagen.omage.difference import PEAKS
+    from omagen.omage.patches import chart_labels
     from omagen.omage.quality import layout_report
 
     omage, warnings = _read(args.omage)
-    labels = None if omage.chart is None else np.unique(omage.chart[omage.chart >= 0])
     facts: dict[str, Any] = {
         "name": omage.name,
         **layout_report(omage),
         "maps": [name for name in PEAKS if getattr(omage, name) is not None],
-        "charts": _count_patches(omage) if labels is None else len(labels),
+        "charts": int(chart_labels(omage).max(initial=-1)) + 1,
         "seam_pixels": 0 if omage.seam is None else int((omage.seam >= 0).sum()),
         "centre_m": list(omage.centre),
         "size_m": _size(omage),
@@ -170,12 +168,6 @@ def _write_glb(omage: Omage, path: Path) -> Path:
 
     write_mesh(decode(omage)[0], path, {})
     return path
-
-
-def _count_patches(omage: Omage) -> int:
-    from scipy.ndimage import label
-
-    return int(label(omage.occupancy, [[1, 1, 1]] * 3)[1])  # type: ignore[index]
 
 
 def _size(omage: Omage) -> list[float]:

@@ -76,12 +76,12 @@ def write_mesh(mesh: Mesh, output: Path, provenance: dict[str, Any]) -> None:
 def _encoded(mesh: Mesh, order: Order, report: Reporter) -> tuple[Omage, dict[str, Any]]:
     resolution = order.settings["resolution"]
     if order.settings["reference"]:
+        from omagen.omage.published import encode_as_published
         from omagen.omage.quality import layout_report
-        from omagen.omage.reference_encode import reference_omage
 
         report("Sampling as published", 0.2)
-        omage = reference_omage(mesh, resolution)
-        return omage, layout_report(omage)
+        omage, counts = encode_as_published(mesh, resolution)
+        return omage, layout_report(omage) | counts
     from omagen.omage.encode import encode
 
     return encode(mesh, resolution, uv=order.settings["uv"], progress=lambda stage, part: report(stage, 0.9 * part))
@@ -100,8 +100,11 @@ def _measured(mesh: Mesh, written: Path) -> dict[str, Any]:
 
 def _decoded(omage: Omage, order: Order) -> tuple[Mesh, dict[str, Any]]:
     from omagen.omage.decode import decode
+    from omagen.omage.published import decode_as_published
 
     settings = order.settings
+    if settings["reference"]:
+        return decode_as_published(omage)
     close_seams = {"auto": "auto", "yes": True, "no": False}[settings["close_seams"]]
     return decode(
         omage,

@@ -11,6 +11,7 @@ from omagen.geometry.color import to_srgb
 from omagen.geometry.distance import Nearest, SurfaceTree, diagonal, distance_summary
 from omagen.geometry.sampling import SurfacePoints, barycentric, face_areas, face_normals, sample_each, sample_points
 from omagen.geometry.topology import borders, face_components, half_edges, without_repeats
+from omagen.omage.patches import chart_labels
 from omagen.omage.texels import surviving_charts, texel_shapes
 from omagen.shapes import Mesh, Omage
 
@@ -55,8 +56,7 @@ def layout_report(omage: Omage) -> dict[str, Any]:
     the 5th percentile), stretch (mean ratio of the singular values by area, 1 = conformal); the last two None where no
     chart has a pixel beside and one above another.
     """
-    chart = _charts(omage)
-    area, stretch = texel_shapes(omage.position, chart)
+    area, stretch = texel_shapes(omage.position, chart_labels(omage))
     report: dict[str, Any] = {
         "resolution": omage.resolution,
         "occupancy": float(np.count_nonzero(omage.occupancy)) / omage.occupancy.size,
@@ -125,12 +125,6 @@ def seam_midpoints(atlas: Atlas) -> np.ndarray:
     seam = np.unique(edges[pair[~is_inner]])
     ends = np.stack([seam >> np.uint64(32), seam & np.uint64(0xFFFFFFFF)]).astype(np.int64)
     return atlas.vertices[ends].astype(np.float64).mean(axis=0)
-
-
-def _charts(omage: Omage) -> np.ndarray:
-    if omage.chart is not None:
-        return omage.chart
-    return np.where(omage.occupancy, np.int32(0), np.int32(-1))
 
 
 def _seam_gap(tree: SurfaceTree, points: np.ndarray | None, size: float) -> dict[str, float] | None:
