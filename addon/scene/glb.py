@@ -48,6 +48,8 @@ class ObjectArrays:
     """(V, 4) float32, linear"""
     material_index: np.ndarray | None = None
     """(F,) int32; None = all 0"""
+    patches: np.ndarray | None = None
+    """(F,) int32 from 0, the largest first: the chart that each triangle came from; None = not decoded from an omage"""
     materials: tuple[Surface, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     left_out: int = 0
@@ -69,6 +71,8 @@ class Primitive:
     normal: np.ndarray | None
     uv: np.ndarray | None
     color: np.ndarray | None
+    patch: np.ndarray | None
+    """Of each triangle"""
 
 
 def read_object(data: bytes) -> ObjectArrays:
@@ -115,6 +119,7 @@ def _read_object(data: bytes) -> ObjectArrays:
         corner_normals=keep.corners(corner_normals),
         colors=_welded(primitives, "color", vertex_count),
         material_index=keep.triangles(_material_index(primitives)),
+        patches=keep.triangles(_patches(primitives)),
         materials=read_surfaces(document, reader.bytes_of),
         provenance=dict(document["asset"].get("extras", {}).get("omagen", {})),
         left_out=0 if faulty is None else int(faulty.sum()),
@@ -183,7 +188,7 @@ class _Accessors:
         return array if width == 1 else array.reshape(-1, width)
 
     def primitive(self, entry: dict[str, Any]) -> Primitive:
-        attributes = entry["attributes"]
+        attributes, extras = entry["attributes"], entry["extras"]
         _require(entry.get("mode", 4) == 4, "it holds something other than triangles")
 
         def optional(key: str, kind: str) -> np.ndarray | None:
@@ -191,17 +196,19 @@ class _Accessors:
 
         primitive = Primitive(
             indices=self.array(entry["indices"], "SCALAR", UNSIGNED_INT),
-            weld=self.array(entry["extras"]["omagen_weld"], "SCALAR", UNSIGNED_INT),
+            weld=self.array(extras["omagen_weld"], "SCALAR", UNSIGNED_INT),
             material=_index(entry["material"]),
             position=self.array(attributes["POSITION"], "VEC3", FLOAT),
             normal=optional("NORMAL", "VEC3"),
             uv=optional("TEXCOORD_0", "VEC2"),
             color=optional("COLOR_0", "VEC4"),
+            patch=self.array(extras["omagen_patch"], "SCALAR", UNSIGNED_INT) if "omagen_patch" in extras else None,
         )
         count, corners = len(primitive.position), len(primitive.indices)
         arrays = (primitive.weld, primitive.normal, primitive.uv, primitive.color)
         _require(all(len(a) == count for a in arrays if a is not None), "its arrays differ in length")
         _require(corners > 0 and corners % 3 == 0 and int(primitive.indices.max()) < count, "a triangle is incomplete")
+        _require(primitive.patch is None or len(primitive.patch) == corners // 3, "its patches differ in length")
         _require(int(primitive.weld.max()) < 2**31 and primitive.material < self._materials, "an index is out of range")
         return primitive
 
@@ -246,6 +253,14 @@ def _material_index(primitives: list[Primitive]) -> np.ndarray | None:
         return None
     materials = np.array([p.material for p in primitives], np.int32)
     return np.repeat(materials, [len(p.indices) // 3 for p in primitives])
+
+
+def _patches(primitives: list[Primitive]) -> np.ndarray | None:
+    arrays = [p.patch for p in primitives if p.patch is not None]
+    if len(arrays) < len(primitives):
+        return None
+    _require(all(int(patch.max()) < 2**31 for patch in arrays), "an index is out of range")
+    return _joined(arrays).astype(np.int32)
 
 
 def _z_up(vectors: np.ndarray) -> np.ndarray:

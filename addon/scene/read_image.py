@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,13 +11,13 @@ import numpy as np
 
 from ...backend.omagen.bundle import pack
 from ...backend.omagen.protocol import ErrorCode, OmagenError
+from . import png
 
 SENT_AS_IS: Final = {"PNG", "JPEG", "WEBP", "BMP", "TIFF", "TARGA"}
 """File formats that the backend reads itself; anything else is sent as a PNG of Blender's own pixels."""
 COLOUR_INPUT: Final = "Base Color"
 STRIP: Final = 256
 """Rows that are converted at a time, so that large pictures take little more memory than their pixels."""
-COMPRESSION: Final = 3
 
 
 @dataclass(frozen=True)
@@ -37,17 +35,13 @@ class Pixels:
         """The picture as a PNG file of 8 bits, RGBA or grey. Takes a while for large ones; fit for any thread."""
         height, width, channels = self.values.shape
         opaque = channels < 4 or float(self.values[..., 3].min()) >= 1.0
-        compress = zlib.compressobj(COMPRESSION)
-        body = []
-        for top in range(height, 0, -STRIP):
-            strip = self.values[max(top - STRIP, 0) : top][::-1]
-            pixels = _mask_of(strip, opaque) if self.is_mask else _rgba_of(strip, self.is_linear)
-            rows = np.zeros((len(strip), 1 + pixels[0].size), np.uint8)  # the leading 0 of a row: no filter
-            rows[:, 1:] = pixels.reshape(len(strip), -1)
-            body.append(compress.compress(rows.tobytes()))
-        header = struct.pack(">IIBBBBB", width, height, 8, 0 if self.is_mask else 6, 0, 0, 0)
-        chunks = ((b"IHDR", header), (b"IDAT", b"".join([*body, compress.flush()])), (b"IEND", b""))
-        return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
+        tops = range(height, 0, -STRIP)
+        return png.encode((self._strip(self.values[max(top - STRIP, 0) : top], opaque) for top in tops), height, width)
+
+    def _strip(self, values: np.ndarray, opaque: bool) -> np.ndarray:
+        """Some rows, turned upside down, as the bytes of the file."""
+        values = values[::-1]
+        return _mask_of(values, opaque)[..., None] if self.is_mask else _rgba_of(values, self.is_linear)
 
 
 Sendable = Path | bytes | Pixels
@@ -81,12 +75,12 @@ def read_picture(image: bpy.types.Image) -> Sendable:
         file = Path(bpy.path.abspath(image.filepath, library=image.library))
         if file.is_file():
             return file
-    return Pixels(_read_pixels(image), is_linear=image.is_float)
+    return Pixels(read_pixels(image), is_linear=image.is_float)
 
 
 def read_mask(image: bpy.types.Image) -> Pixels:
     """White = object: an image's transparency, or its brightness where it is opaque everywhere."""
-    return Pixels(_read_pixels(image), is_mask=True)
+    return Pixels(read_pixels(image), is_mask=True)
 
 
 def base_colour_image(obj: bpy.types.Object | None) -> bpy.types.Image | None:
@@ -94,10 +88,12 @@ def base_colour_image(obj: bpy.types.Object | None) -> bpy.types.Image | None:
     material = obj.active_material if obj else None
     tree = material.node_tree if material else None
     shaders = [node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"] if tree else []
-    return next((image for node in shaders if (image := _image_behind(node.inputs[COLOUR_INPUT], set()))), None)
+    return next((image for node in shaders if (image := image_behind(node.inputs[COLOUR_INPUT]))), None)
 
 
-def _image_behind(socket: bpy.types.NodeSocket, seen: set[bpy.types.Node]) -> bpy.types.Image | None:
+def image_behind(socket: bpy.types.NodeSocket, seen: set[bpy.types.Node] | None = None) -> bpy.types.Image | None:
+    """The first image on the way back from `socket`, whatever lies between; None if there is none."""
+    seen = set() if seen is None else seen
     for link in socket.links:
         node = link.from_node
         if node in seen:
@@ -109,13 +105,13 @@ def _image_behind(socket: bpy.types.NodeSocket, seen: set[bpy.types.Node]) -> bp
         if node.type == "GROUP" and node.node_tree:
             outputs = (n for n in node.node_tree.nodes if n.type == "GROUP_OUTPUT")
             inputs += [i for n in outputs for i in n.inputs if i.identifier == link.from_socket.identifier]
-        found = next((image for i in inputs if (image := _image_behind(i, seen))), None)
+        found = next((image for i in inputs if (image := image_behind(i, seen))), None)
         if found:
             return found
     return None
 
 
-def _read_pixels(image: bpy.types.Image) -> np.ndarray:
+def read_pixels(image: bpy.types.Image) -> np.ndarray:
     """float32 (H, W, C), the bottom row first. The one part that needs the main thread: it copies, no more."""
     width, height = image.size
     if (not image.has_data and not width * height) or image.channels == 0:
@@ -153,7 +149,3 @@ def _mask_of(values: np.ndarray, opaque: bool) -> np.ndarray:
 def _eight_bit(values: np.ndarray) -> np.ndarray:
     """float32 from 0 to 1 -> uint8"""
     return (values * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
