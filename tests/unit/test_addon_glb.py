@@ -130,6 +130,28 @@ def test_a_damaged_document_is_an_error(edit: Callable[[dict[str, Any]], None], 
     assert caught.value.remedy
 
 
+def test_patches_arrive_with_their_triangles(tmp_path: Path) -> None:
+    materials = (Material("a"), Material("b"))
+    mesh = Mesh(
+        VERTICES,
+        FACES,
+        material_index=np.array([1, 0], np.int32),
+        materials=materials,
+        patches=np.array([5, 3], np.int32),
+    )
+    patches = read_object(written(mesh, tmp_path)).patches
+    assert patches is not None and patches.dtype == np.int32
+    np.testing.assert_array_equal(patches, [3, 5])  # a file's triangles are grouped by material
+    assert read_object(written(Mesh(VERTICES, FACES), tmp_path)).patches is None
+
+
+def test_patches_of_left_out_triangles_are_left_out(tmp_path: Path) -> None:
+    faces = np.array([[0, 1, 2], [0, 1, 2], [0, 2, 3]], np.int32)
+    arrays = read_object(written(Mesh(VERTICES, faces, patches=np.array([7, 8, 9], np.int32)), tmp_path))
+    assert arrays.left_out == 1
+    np.testing.assert_array_equal(arrays.patches, [7, 9])
+
+
 @pytest.mark.parametrize("offset", [0, 4, 8, 12, 16, 20, 40])
 def test_a_damaged_head_is_an_error(offset: int, tmp_path: Path) -> None:
     data = bytearray(written(Mesh(VERTICES, FACES), tmp_path))
@@ -153,16 +175,18 @@ def test_a_file_cut_anywhere_is_an_error(tmp_path: Path) -> None:
         ("weld", [2**20]),
         ("weld", [0, 0, 0, 0, 3]),
         ("position", [np.nan]),
+        ("patch", [2**31]),
     ],
 )
 def test_numbers_out_of_range_are_an_error(accessor: str, values: list[float], tmp_path: Path) -> None:
-    data = bytearray(written(Mesh(VERTICES, FACES, UV), tmp_path))
+    data = bytearray(written(Mesh(VERTICES, FACES, UV, patches=np.zeros(2, np.int32)), tmp_path))
     length = struct.unpack_from("<I", data, 12)[0]
     document = json.loads(data[20 : 20 + length])
     primitive = document["meshes"][0]["primitives"][0]
     index = {
         "indices": primitive["indices"],
         "weld": primitive["extras"]["omagen_weld"],
+        "patch": primitive["extras"]["omagen_patch"],
         "position": primitive["attributes"]["POSITION"],
     }[accessor]
     entry = document["accessors"][index]

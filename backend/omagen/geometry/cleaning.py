@@ -13,8 +13,8 @@ from omagen.shapes import Mesh
 
 def keep_faces(mesh: Mesh, kept: np.ndarray) -> Mesh:
     """`mesh` with only the faces that `kept` (F,), a mask or indices, selects; the vertices stay."""
-    uv, normals, material_index = (None if a is None else a[kept] for a in (mesh.uv, mesh.normals, mesh.material_index))
-    return replace(mesh, faces=mesh.faces[kept], uv=uv, normals=normals, material_index=material_index)
+    of_faces = {name: getattr(mesh, name) for name in ("uv", "normals", "material_index", "patches")}
+    return replace(mesh, faces=mesh.faces[kept], **{name: a[kept] for name, a in of_faces.items() if a is not None})
 
 
 def weld_vertices(mesh: Mesh) -> Mesh:

@@ -2,6 +2,7 @@
 
 glTF has no corner attributes, so a vertex whose corners differ is split. To let a reader restore the shared vertices
 exactly, every primitive carries `extras.omagen_weld`: an accessor with the welded vertex of each of its vertices.
+Where a mesh has patches, `extras.omagen_patch` is an accessor with the patch of each triangle.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ def _check(mesh: Mesh) -> None:
         mesh.material_index.min() >= 0 and mesh.material_index.max() < max(len(mesh.materials), 1)
     ):
         problem = "a face names a material that does not exist"
+    elif mesh.patches is not None and mesh.patches.min() < 0:
+        problem = "a face has a negative patch number"
     elif not all(np.isfinite(a).all() for a in (mesh.vertices, mesh.uv, mesh.normals, mesh.colors) if a is not None):
         problem = "it contains infinite or undefined numbers"
     if problem:
@@ -122,12 +125,11 @@ def _primitive(mesh: Mesh, faces: slice | np.ndarray, compact: np.ndarray, buffe
         attributes["TEXCOORD_0"] = buffer.add_accessor(_top_down(uv[keep]), ARRAY_BUFFER)
     if mesh.colors is not None:
         attributes["COLOR_0"] = buffer.add_accessor(mesh.colors[vertices].clip(0, 1), ARRAY_BUFFER)
-    return {
-        "attributes": attributes,
-        "indices": buffer.add_accessor(indices, ELEMENT_ARRAY_BUFFER),
-        "mode": 4,
-        "extras": {"omagen_weld": buffer.add_accessor(compact[vertices])},
-    }
+    indices_accessor = buffer.add_accessor(indices, ELEMENT_ARRAY_BUFFER)
+    extras = {"omagen_weld": buffer.add_accessor(compact[vertices])}
+    if mesh.patches is not None:
+        extras["omagen_patch"] = buffer.add_accessor(mesh.patches[faces].astype(np.uint32))
+    return {"attributes": attributes, "indices": indices_accessor, "mode": 4, "extras": extras}
 
 
 def split_corners(
