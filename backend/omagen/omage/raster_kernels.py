@@ -5,6 +5,9 @@ of their height, so two triangles that share an edge compute the same bits, and 
 cover every pixel once. All coordinates below are relative to the sample points: pixel (i, j) is sampled at (j, i).
 """
 
+# pyright: reportCallIssue=false
+# (numba fills in the first argument of its intrinsics, here of `to_fixed_tuple`, itself)
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 Wrap = Literal["repeat", "clamp", "mirror"]
+UNMOVED: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,10 @@ class Texture:
     """(H, W, 3 or 4) uint8. Base colour and emission sRGB, everything else linear."""
     wrap_u: Wrap = "repeat"
     wrap_v: Wrap = "repeat"
+    uv_set: Literal[0, 1] = 0
+    """Which of a mesh's UVs the texture lies on: `uv` or `second_uv`"""
+    transform: tuple[float, float, float, float, float, float] = UNMOVED
+    """Row-major 2 x 3: where in the texture a point of those UVs is, both counted from the bottom"""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,10 @@ class Material:
     """Roughness in green, metalness in blue, as glTF packs them."""
     normal_texture: Texture | None = None
     """Tangent space, +Y up (OpenGL convention)."""
+    normal_scale: float = 1.0
+    """How far the normal texture bends the surface; multiplies its x and y"""
     occlusion_texture: Texture | None = None
     """Occlusion in red."""
+    occlusion_strength: float = 1.0
+    """0 to 1: how much of the occlusion texture counts"""
     emissive_texture: Texture | None = None
