@@ -1,0 +1,281 @@
+"""Where the charts of an atlas lie in the picture, pixel for pixel.
+
+A layout that the mesh brought along is used where it is. All others are packed: the charts are drawn at a scale, their
+very pixels are packed, and the scale is raised until no larger one fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numba
+import numpy as np
+
+from omagen.omage.atlas import Atlas, uniform_density
+from omagen.omage.boundary import Boundary, arc_bends, trace_boundary
+from omagen.omage.charts.projection import halve
+from omagen.omage.charts.stretch import double_areas
+from omagen.omage.charts.topology import connected_faces
+from omagen.omage.grids import MARGIN, Grids, build_grids, chart_frames, fitted_uv
+from omagen.omage.packing import ChartMasks, TooManyCharts, pack
+from omagen.protocol import ErrorCode, OmagenError
+
+BEND: Final = 0.35
+"""Pixels: a seam that leaves a straight line by more gets a pixel exactly at its bend."""
+EXPECTED_FILL: Final = 0.6
+SPLITS: Final = 4
+"""Rounds in which charts that cannot be drawn as what they are get halved."""
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Layout:
+    atlas: Atlas
+    boundary: Boundary
+    grids: Grids
+    origin: np.ndarray
+    """(C, 2) int32: the picture's row and column of cell (0, 0) of each grid, once turned"""
+    step: np.ndarray
+    """(C, 2, 2) int32: the picture's row and column steps for a step up and a step right in the grid"""
+    resolution: int
+    placed: bool
+    """The charts lie where the mesh's own UVs put them."""
+
+    def pixel(self, chart: np.ndarray, row: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns in the picture of cells of the charts' grids."""
+        step = self.step[chart]
+        place = self.origin[chart] + step[:, 0] * row[:, None] + step[:, 1] * column[:, None]
+        return place[:, 0], place[:, 1]
+
+
+def gutter_of(resolution: int) -> int:
+    """Empty pixels between charts: one tells them apart; large pictures get more, for filtered texture look-ups."""
+    return max(1, resolution // 512)
+
+
+def lay_out(atlas: Atlas, resolution: int, *, keep: bool, progress: Progress) -> tuple[Layout, dict[str, int]]:
+    """Draw and place the charts of `atlas`; and what had to be given up: split_charts, dropped_components, dropped_faces.
+
+    `keep`: a placed atlas must stay where it is. Raises `OmagenError` (geometry) where it cannot, as two charts would
+    share a pixel.
+    """
+    if atlas.placed:
+        layout = _place(atlas, resolution)
+        problem = _problem_of(layout)
+        if not problem or (keep and problem != "overlap"):
+            return layout, {}
+        if keep:
+            raise OmagenError(
+                ErrorCode.GEOMETRY,
+                f"The UVs cannot be kept at {resolution} pixels: two charts would share a pixel.",
+                "Choose a larger resolution or automatic UVs.",
+            )
+        atlas = uniform_density(atlas)
+    return _pack(atlas, resolution, progress)
+
+
+def _boundary(atlas: Atlas, uv: np.ndarray, pixel: float) -> Boundary:
+    """The boundary with its bends; `pixel` is the size of a pixel on the surface."""
+    plain = trace_boundary(atlas.faces, uv, atlas.chart)
+    return trace_boundary(atlas.faces, uv, atlas.chart, arc_bends(atlas.vertices, plain, BEND * pixel))
+
+
+def _place(atlas: Atlas, resolution: int) -> Layout:
+    """The layout that `atlas` came with. Mirrored charts are drawn mirrored back, and placed mirrored."""
+    uv = atlas.uv * resolution
+    mirrored = atlas.mirrored
+    uv[mirrored[atlas.chart], :, 0] *= -1
+    low, _ = chart_frames(uv, atlas.chart, atlas.charts)
+    shift = MARGIN - np.floor(low)
+    uv += shift[atlas.chart][:, None]
+    area = double_areas(atlas.vertices[atlas.faces].astype(np.float64)).sum()
+    flat = np.abs(_double_uv_areas(uv)).sum()
+    boundary = _boundary(atlas, uv, float(np.sqrt(area / max(flat, 1e-300))))
+    grids = build_grids(uv, atlas.chart, atlas.charts, boundary)
+    origin = np.round(-shift[:, ::-1]).astype(np.int32)
+    step = np.tile(np.array([[1, 0], [0, 1]], np.int32), (atlas.charts, 1, 1))
+    # A mirrored chart's column j lies at -(j - shift) - 1.
+    origin[mirrored, 1] = np.round(shift[mirrored, 0]).astype(np.int32) - 1
+    step[mirrored, 1, 1] = -1
+    return Layout(atlas, boundary, grids, origin, step, resolution, placed=True)
+
+
+def _double_uv_areas(uv: np.ndarray) -> np.ndarray:
+    a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+
+
+def _problem_of(layout: Layout) -> str:
+    """`overlap` where a pixel has two charts or none to be in, `touching` where two charts are neighbours, or nothing."""
+    chart, row, column = mask_cells(layout.grids)
+    row, column = layout.pixel(chart, row, column)
+    size = layout.resolution
+    if min(row.min(), column.min()) < 0 or max(row.max(), column.max()) >= size:
+        return "overlap"
+    label = np.full((size + 2, size + 2), -1, np.int32)
+    if len(np.unique(row.astype(np.int64) * size + column)) < len(row):
+        return "overlap"
+    label[row + 1, column + 1] = chart
+    if not layout.grids.sound.all():
+        return "unsound"
+    return "touching" if _touch(label) else ""
+
+
+@numba.njit(cache=True, nogil=True)
+def _touch(label: np.ndarray) -> bool:
+    for i in range(1, label.shape[0] - 1):
+        for j in range(1, label.shape[1] - 1):
+            if label[i, j] < 0:
+                continue
+            for other in (label[i, j + 1], label[i + 1, j - 1], label[i + 1, j], label[i + 1, j + 1]):
+                if other >= 0 and other != label[i, j]:
+                    return True
+    return False
+
+
+def _pack(atlas: Atlas, resolution: int, progress: Progress) -> tuple[Layout, dict[str, int]]:
+    given_up: dict[str, int] = {}
+    area = double_areas(atlas.vertices[atlas.faces].astype(np.float64)) / 2
+    scale = float(np.sqrt(EXPECTED_FILL * resolution**2 / max(area.sum(), 1e-300)))
+    gutter = gutter_of(resolution)
+    for attempt in range(SPLITS + 1):
+        boundary = _boundary(atlas, atlas.uv, 1 / scale)
+        low, high = chart_frames(atlas.uv, atlas.chart, atlas.charts)
+
+        def grids_at(scale: float, atlas=atlas, boundary=boundary, low=low, high=high) -> Grids:
+            return build_grids(
+                fitted_uv(atlas.uv, atlas.chart, low, high, scale), atlas.chart, atlas.charts, boundary
+            )
+
+        unsound = ~grids_at(scale).sound
+        if not unsound.any() or attempt == SPLITS:
+            try:
+                packing = pack(lambda s, grids_at=grids_at: _cropped(grids_at(s))[0], resolution, gutter, scale, progress)
+            except TooManyCharts as problem:
+                atlas = _without_smallest(atlas, area, problem.available / problem.needed, given_up)
+                area = double_areas(atlas.vertices[atlas.faces].astype(np.float64)) / 2
+                continue
+            grids = grids_at(packing.scale)
+            unsound = ~grids.sound
+            scale = packing.scale
+            if not unsound.any() or attempt == SPLITS:
+                given_up["open_charts"] = int(unsound.sum())
+                _, corner = _cropped(grids)
+                origin, step = _turned(packing, corner)
+                return Layout(atlas, boundary, grids, origin, step, resolution, placed=False), given_up
+        given_up["split_charts"] = given_up.get("split_charts", 0) + int(unsound.sum())
+        atlas = split_charts(atlas, boundary.twin, unsound)
+    raise OmagenError(
+        ErrorCode.GEOMETRY,
+        f"The surface has too many pieces for {resolution} x {resolution} pixels.",
+        "Choose a larger resolution.",
+    )
+
+
+def split_charts(atlas: Atlas, twin: np.ndarray, which: np.ndarray) -> Atlas:
+    """`atlas` with the charts `which` (C,) bool halved across their longer side in the picture."""
+    second = halve(np.concatenate([atlas.uv, np.zeros((len(atlas.uv), 3, 1))], axis=2), atlas.chart, atlas.charts)
+    label = 2 * atlas.chart + (second & which[atlas.chart])
+    inner = twin.copy()
+    faces = np.arange(len(twin)) // 3
+    inner[(twin >= 0) & (label[faces] != label[twin // 3])] = -1
+    chart, charts = connected_faces(inner)
+    return replace(atlas, chart=chart, mirrored=np.zeros(charts, bool))
+
+
+def _without_smallest(atlas: Atlas, area: np.ndarray, share: float, given_up: dict[str, int]) -> Atlas:
+    """`atlas` without its smallest components, so many that about `share` of the charts stay."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    size = len(atlas.vertices)
+    pairs = np.concatenate([atlas.faces[:, :2], atlas.faces[:, 1:]])
+    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(size, size))
+    component = connected_components(graph, directed=False)[1][atlas.faces[:, 0]]
+    used, component = np.unique(component, return_inverse=True)
+    first = np.unique(atlas.chart, return_index=True)[1]
+    charts = np.bincount(component[first], minlength=len(used))
+    order = np.argsort(-np.bincount(component, area, len(used)), kind="stable")
+    kept = max(int(np.searchsorted(np.cumsum(charts[order]), 0.9 * share * atlas.charts)), 1)
+    if kept == len(used):
+        raise OmagenError(
+            ErrorCode.GEOMETRY, "The surface has too many charts for the resolution.", "Choose a larger resolution."
+        )
+    stays = np.isin(component, order[:kept])
+    given_up["dropped_components"] = given_up.get("dropped_components", 0) + len(used) - kept
+    given_up["dropped_faces"] = given_up.get("dropped_faces", 0) + int((~stays).sum())
+    _, chart = np.unique(atlas.chart[stays], return_inverse=True)
+    return replace(
+        atlas,
+        faces=np.ascontiguousarray(atlas.faces[stays]),
+        source_face=atlas.source_face[stays],
+        uv=np.ascontiguousarray(atlas.uv[stays]),
+        chart=chart.astype(np.int32),
+        mirrored=np.zeros(int(chart.max()) + 1, bool),
+    )
+
+
+def mask_cells(grids: Grids) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Chart, row and column (each (P,) int32) of every pixel, in the order of the cells."""
+    cell = np.flatnonzero(grids.mask)
+    chart = (np.searchsorted(grids.start, cell, side="right") - 1).astype(np.int32)
+    local = cell - grids.start[chart]
+    return chart, (local // grids.width[chart]).astype(np.int32), (local % grids.width[chart]).astype(np.int32)
+
+
+def _cropped(grids: Grids) -> tuple[ChartMasks, np.ndarray]:
+    """The masks without empty rows and columns around them, and the cell (row, column) where each begins (C, 2)."""
+    charts = len(grids.width)
+    box = np.empty((charts, 4), np.int32)
+    _boxes(grids.mask, grids.start, grids.width, grids.height, box)
+    height, width = box[:, 1] - box[:, 0], box[:, 3] - box[:, 2]
+    start = np.concatenate([[0], np.cumsum(height.astype(np.int64) * width)])
+    bits = np.empty(start[-1], np.uint8)
+    _crop(grids.mask, grids.start, grids.width, box, start, bits)
+    return ChartMasks(bits, start, height, width), box[:, [0, 2]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _boxes(mask: np.ndarray, start: np.ndarray, width: np.ndarray, height: np.ndarray, box: np.ndarray) -> None:
+    for c in range(len(width)):
+        top, bottom, right, left = -1, height[c], -1, width[c]
+        for i in range(height[c]):
+            for j in range(width[c]):
+                if mask[start[c] + i * width[c] + j]:
+                    bottom, top = min(bottom, i), i
+                    left, right = min(left, j), max(right, j)
+        if top < 0:  # a chart without a pixel keeps a place of one
+            bottom = top = left = right = 0
+        box[c, 0], box[c, 1], box[c, 2], box[c, 3] = bottom, top + 1, left, right + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _crop(
+    mask: np.ndarray, start: np.ndarray, width: np.ndarray, box: np.ndarray, begin: np.ndarray, bits: np.ndarray
+) -> None:
+    for c in range(len(width)):
+        n = begin[c]
+        for i in range(box[c, 0], box[c, 1]):
+            for j in range(box[c, 2], box[c, 3]):
+                bits[n] = mask[start[c] + i * width[c] + j]
+                n += 1
+
+
+def _turned(packing, corner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`origin` and `step` of `Layout` for packed bitmaps whose cell (0, 0) is cell `corner` of the grid."""
+    charts = len(packing.turns)
+    height, width = packing.masks.height.astype(np.int64), packing.masks.width.astype(np.int64)
+    matrix = np.tile(np.array([[1, 0], [0, 1]]), (charts, 1, 1))  # rows: image of a step up, of a step right
+    offset = np.zeros((charts, 2), np.int64)
+    for turn in range(1, 4):
+        which = packing.turns >= turn
+        # A quarter turn takes (i, j) of a bitmap of h rows to (j, h - 1 - i).
+        matrix[which] = np.stack([matrix[which][:, :, 1], -matrix[which][:, :, 0]], axis=2)
+        offset[which] = np.stack([offset[which][:, 1], height[which] - 1 - offset[which][:, 0]], axis=1)
+        height[which], width[which] = width[which], height[which].copy()
+    origin = np.stack([packing.row, packing.column], axis=1) + offset
+    origin -= matrix[:, 0] * corner[:, :1] + matrix[:, 1] * corner[:, 1:]
+    return origin.astype(np.int32), matrix.astype(np.int32)

@@ -1,0 +1,427 @@
+"""Puts border pixels exactly onto the true border, at the same points on both sides of every seam.
+
+Around a chart, the loop of its border pixels follows the loop of its border edges. Every node of the border gets a
+pixel; the pixels between two nodes share out the arc between them. The side of an arc with the fewest pixels decides
+how many points the arc has and where they lie; the other sides visit the same points in the same order, some of them
+more than once. Welding equal points therefore closes every seam without a gap, whatever the charts' sizes: watertight
+in, watertight out. Where a chart is too small for its nodes, the shortest arcs shrink to one point, for all their sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numba
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from omagen.omage.boundary import Boundary
+from omagen.omage.grids import Grids
+from omagen.omage.loop_matching import match_loops
+
+MIN_GAP: Final = 0.25
+"""Points of an arc are at least this far apart, as a fraction of even spacing."""
+
+
+@dataclass(frozen=True)
+class SeamPixels:
+    """Every border pixel of the sound charts: the point of the seam that it stands for, seen from its own chart."""
+
+    cell: np.ndarray
+    """(P,) int64 into the flat cells of `Grids`"""
+    seam: np.ndarray
+    """(P,) int32 into `points`"""
+    half_edge: np.ndarray
+    """(P,) int32: the border edge of the pixel's own chart that the point lies on"""
+    share: np.ndarray
+    """(P,) float64, 0 to 1: how far along that edge"""
+    points: np.ndarray
+    """(S, 3) float64: positions"""
+    merged: int
+    """Arcs that had to shrink to a point"""
+
+
+def sample_seams(vertices: np.ndarray, boundary: Boundary, grids: Grids) -> SeamPixels:
+    """Points for all border pixels. `vertices` (V, 3) float32."""
+    loops = match_loops(boundary, grids)
+    arc_start, arc_length = _arc_lengths(vertices, boundary)
+    sides = _place_nodes(
+        boundary.loop_start, boundary.node, boundary.arc, loops.start, loops.at, loops.along, _least_steps(boundary)
+    )
+    side_loop, side_edge, side_edges, side_first, side_last = sides
+    side_arc = boundary.arc[side_edge]
+    steps = np.full(boundary.arcs, np.iinfo(np.int32).max, np.int32)
+    np.minimum.at(steps, side_arc, side_last - side_first)
+    reference = np.full(boundary.arcs, -1, np.int32)
+    is_reference = (side_last - side_first) == steps[side_arc]
+    reference[side_arc[is_reference][::-1]] = np.flatnonzero(is_reference)[::-1]
+    seen = reference >= 0
+    root, node_point = _merge_nodes(vertices, boundary, seen & (steps == 0))
+    inner = np.where(seen, np.maximum(steps - 1, 0), 0)
+    first_point = len(node_point) + np.concatenate([[0], np.cumsum(inner)]).astype(np.int64)
+    where = np.zeros(int(inner.sum()))
+    cell = np.empty(int(loops.start[-1]), np.int64)
+    cell[:] = loops.cell
+    seam = np.full(len(cell), -1, np.int32)
+    half_edge = np.zeros(len(cell), np.int32)
+    share = np.zeros(len(cell))
+    _share_out(
+        boundary.loop_start, boundary.half_edge, boundary.node, boundary.arc_place, boundary.arc_forward,
+        loops.start, loops.at, loops.along, side_loop, side_edge, side_edges, side_first, side_last, side_arc,
+        steps, reference, arc_start, arc_length, root, first_point - len(node_point), len(node_point),
+        where, seam, half_edge, share,
+    )  # fmt: skip
+    inner_points = _points_on_arcs(vertices, boundary, arc_start, arc_length, np.repeat(np.arange(boundary.arcs), inner), where)
+    points = np.concatenate([node_point, inner_points])
+    return SeamPixels(cell, seam, half_edge, share, points, int((seen & (steps == 0)).sum()))
+
+
+def _least_steps(boundary: Boundary) -> np.ndarray:
+    """(A,) int32: steps that an arc needs so that no two arcs become the same edge."""
+    ends = np.sort(boundary.arc_nodes, axis=1).astype(np.int64)
+    key = (ends[:, 0] << 32) | ends[:, 1]
+    _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
+    least = np.where(count[inverse] > 1, 2, 1).astype(np.int32)
+    least[ends[:, 0] == ends[:, 1]] = 3
+    return least
+
+
+def _arc_lengths(vertices: np.ndarray, boundary: Boundary) -> tuple[np.ndarray, np.ndarray]:
+    """`length` along each arc at each of its vertices, flat, and where each arc begins in it (A + 1,)."""
+    points = vertices[boundary.arc_vertex].astype(np.float64)
+    steps = np.zeros(len(points))
+    steps[1:] = np.linalg.norm(points[1:] - points[:-1], axis=1)
+    steps[boundary.arc_start[:-1]] = 0.0
+    total = np.cumsum(steps)
+    begin = total[boundary.arc_start[:-1]] if len(points) else np.zeros(0)
+    return boundary.arc_start, total - np.repeat(begin, np.diff(boundary.arc_start))
+
+
+def _merge_nodes(vertices: np.ndarray, boundary: Boundary, shrunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`root` (N,) int32: the point that each node has become; `points`: their positions, the mean of the merged."""
+    ends = boundary.arc_nodes[shrunk]
+    nodes = len(boundary.node_vertex)
+    graph = coo_array((np.ones(len(ends), bool), (ends[:, 0], ends[:, 1])), shape=(nodes, nodes))
+    count, root = connected_components(graph, directed=False)
+    points = np.zeros((count, 3))
+    np.add.at(points, root, vertices[boundary.node_vertex].astype(np.float64))
+    return root.astype(np.int32), points / np.maximum(np.bincount(root, minlength=count), 1)[:, None]
+
+
+def _points_on_arcs(
+    vertices: np.ndarray,
+    boundary: Boundary,
+    arc_start: np.ndarray,
+    arc_length: np.ndarray,
+    arc: np.ndarray,
+    where: np.ndarray,
+) -> np.ndarray:
+    """Positions at length `where` along `arc`."""
+    place, share = _find_on_arcs(arc_start, arc_length, arc, where)
+    a = vertices[boundary.arc_vertex[place]].astype(np.float64)
+    b = vertices[boundary.arc_vertex[place + 1]].astype(np.float64)
+    return a + share[:, None] * (b - a)
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_on_arcs(
+    arc_start: np.ndarray, arc_length: np.ndarray, arc: np.ndarray, where: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    place = np.empty(len(arc), np.int64)
+    share = np.empty(len(arc))
+    for n in range(len(arc)):
+        begin, end = arc_start[arc[n]], arc_start[arc[n] + 1]
+        place[n], share[n] = _on_polyline(arc_length[begin:end], where[n])
+        place[n] += begin
+    return place, share
+
+
+@numba.njit(cache=True, nogil=True)
+def _on_polyline(lengths: np.ndarray, where: float) -> tuple[int, float]:
+    """The edge of a polyline at length `where`, and how far along it; `lengths` are those at its vertices."""
+    edge = min(max(int(np.searchsorted(lengths, where, side="right")) - 1, 0), len(lengths) - 2)
+    span = lengths[edge + 1] - lengths[edge]
+    return edge, (min(max((where - lengths[edge]) / span, 0.0), 1.0) if span > 0 else 0.0)
+
+
+@numba.njit(cache=True, nogil=True)
+def isotonic(values: np.ndarray) -> None:
+    """The nearest non-decreasing sequence in the least-squares sense, in place (pool adjacent violators)."""
+    count = len(values)
+    level = np.empty(count)
+    weight = np.empty(count)
+    blocks = 0
+    for n in range(count):
+        level[blocks], weight[blocks] = values[n], 1.0
+        blocks += 1
+        while blocks > 1 and level[blocks - 2] > level[blocks - 1]:
+            total = weight[blocks - 2] + weight[blocks - 1]
+            level[blocks - 2] = (level[blocks - 2] * weight[blocks - 2] + level[blocks - 1] * weight[blocks - 1]) / total
+            weight[blocks - 2] = total
+            blocks -= 1
+    n = 0
+    for block in range(blocks):
+        for _ in range(int(weight[block])):
+            values[n] = level[block]
+            n += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _place_nodes(
+    loop_start: np.ndarray,
+    node: np.ndarray,
+    arc: np.ndarray,
+    pixel_start: np.ndarray,
+    at: np.ndarray,
+    along: np.ndarray,
+    least: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Give each node of each loop a pixel, in order and with room for the arcs between; returns the sides of arcs.
+
+    For each side: its loop, first edge, number of edges, first and last pixel (counted within the loop; the last may
+    go beyond its end and means the pixel that many steps on).
+    """
+    total = 0
+    for k in range(len(node)):
+        total += node[k] >= 0
+    side_loop = np.empty(total, np.int32)
+    side_edge = np.empty(total, np.int32)
+    side_edges = np.empty(total, np.int32)
+    side_first = np.empty(total, np.int32)
+    side_last = np.empty(total, np.int32)
+    sides = 0
+    for l in range(len(loop_start) - 1):
+        begin, end = loop_start[l], loop_start[l + 1]
+        pixels = pixel_start[l + 1] - pixel_start[l]
+        if pixels == 0:
+            continue
+        t = along[pixel_start[l] : pixel_start[l + 1]]
+        length = max(at[end + l] - at[begin + l], 1e-12)
+        edges = np.flatnonzero(node[begin:end] >= 0)
+        count = len(edges)
+        # Where along the loop each node is, counted from the first pixel on, and the pixel (a fraction) it is nearest to.
+        tau = np.empty(count)
+        for n in range(count):
+            tau[n] = at[begin + l + edges[n]] - at[begin + l]
+            tau[n] = t[0] + (tau[n] - t[0]) % length
+        order = np.argsort(tau, kind="mergesort")
+        need = np.empty(count, np.int64)
+        wish = np.empty(count)
+        for n in range(count):
+            wish[n] = _pixel_at(t, tau[order[n]], length)
+            need[n] = least[arc[begin + edges[order[n]]]]
+        _lower_needs(need, tau[order], length, pixels)
+        slack = pixels - need.sum()
+        before = 0
+        for n in range(count):
+            wish[n] -= before
+            before += need[n]
+        isotonic(wish)
+        middle = 0.5 * (wish[0] + wish[count - 1] - slack)
+        before = 0
+        for n in range(count):
+            low, high = middle, middle + slack
+            if wish[count - 1] - wish[0] <= slack:
+                low, high = wish[0], wish[0] + slack
+            wish[n] = np.floor(min(max(wish[n], low), high) + 0.5) + before
+            before += need[n]
+        for n in range(count):
+            edge = edges[order[n]]
+            follower = edges[order[(n + 1) % count]]
+            side_loop[sides] = l
+            side_edge[sides] = begin + edge
+            side_edges[sides] = follower - edge if follower > edge else follower - edge + (end - begin)
+            first = int(wish[n])
+            last = int(wish[n + 1]) if n + 1 < count else int(wish[0]) + pixels
+            side_first[sides] = first
+            side_last[sides] = last
+            sides += 1
+    return side_loop[:sides], side_edge[:sides], side_edges[:sides], side_first[:sides], side_last[:sides]
+
+
+@numba.njit(cache=True, nogil=True)
+def _pixel_at(t: np.ndarray, where: float, length: float) -> float:
+    """Which pixel, as a fraction, is at `where`; `t` ascends over at most one turn of `length`."""
+    low = np.searchsorted(t, where, side="left")
+    high = np.searchsorted(t, where, side="right") - 1
+    if high >= low:
+        return 0.5 * (low + high)
+    after = t[low] if low < len(t) else t[0] + length
+    return high + (where - t[high]) / (after - t[high])
+
+
+@numba.njit(cache=True, nogil=True)
+def _lower_needs(need: np.ndarray, tau: np.ndarray, length: float, pixels: int) -> None:
+    """Lower the steps that arcs need until they fit into a loop of `pixels`, the shortest arcs first."""
+    count = len(need)
+    span = np.empty(count)
+    for n in range(count):
+        span[n] = tau[n + 1] - tau[n] if n + 1 < count else tau[0] + length - tau[n]
+    order = np.argsort(span, kind="mergesort")
+    for least in (1, 0):
+        for n in order:
+            if need.sum() <= pixels:
+                return
+            need[n] = min(need[n], least)
+
+
+@numba.njit(cache=True, nogil=True)
+def _share_out(
+    loop_start: np.ndarray,
+    loop_edge: np.ndarray,
+    node: np.ndarray,
+    arc_place: np.ndarray,
+    arc_forward: np.ndarray,
+    pixel_start: np.ndarray,
+    at: np.ndarray,
+    along: np.ndarray,
+    side_loop: np.ndarray,
+    side_edge: np.ndarray,
+    side_edges: np.ndarray,
+    side_first: np.ndarray,
+    side_last: np.ndarray,
+    side_arc: np.ndarray,
+    steps: np.ndarray,
+    reference: np.ndarray,
+    arc_start: np.ndarray,
+    arc_length: np.ndarray,
+    root: np.ndarray,
+    first_point: np.ndarray,
+    nodes: int,
+    where: np.ndarray,
+    seam: np.ndarray,
+    half_edge: np.ndarray,
+    share: np.ndarray,
+) -> None:
+    """Choose the points of every arc from its reference side, then give every pixel of every side one of them."""
+    for phase in range(2):
+        for s in range(len(side_loop)):
+            a = side_arc[s]
+            if phase == 0 and reference[a] != s:
+                continue
+            lengths = arc_length[arc_start[a] : arc_start[a + 1]]
+            total = lengths[len(lengths) - 1]
+            l = side_loop[s]
+            begin = loop_start[l]
+            edges = loop_start[l + 1] - begin
+            pixels = pixel_start[l + 1] - pixel_start[l]
+            forward = arc_forward[side_edge[s]]
+            first, count = side_first[s], side_last[s] - side_first[s]
+            natural = np.empty(count + 1)
+            for q in range(count + 1):
+                turns, p = (first + q) // pixels, (first + q) % pixels
+                t = along[pixel_start[l] + p] + turns * (at[begin + l + edges] - at[begin + l])
+                place, part = _on_side(at, begin + l, edges, side_edge[s] - begin, side_edges[s], t)
+                if side_edges[s] == edges:  # a loop without other nodes: its end must not pass for its beginning
+                    if 4 * q < count and 4 * place > 3 * edges:
+                        place, part = 0, 0.0
+                    elif 4 * q > 3 * count and 4 * place < edges:
+                        place, part = edges - 1, 1.0
+                if forward:
+                    natural[q] = lengths[place] + part * (lengths[place + 1] - lengths[place])
+                else:
+                    m = side_edges[s]
+                    natural[q] = lengths[m - place] + part * (lengths[m - place - 1] - lengths[m - place])
+            points = where[first_point[a] : first_point[a + 1]]
+            if phase == 0:
+                if steps[a] > 1:
+                    _space(natural, total, forward, points)
+                continue
+            start_node = root[node[side_edge[s]]]
+            end_edge = begin + (side_edge[s] - begin + side_edges[s]) % edges
+            end_node = root[node[end_edge]]
+            visits = np.empty(count + 1, np.int64)
+            _visits(natural, total, forward, points, steps[a], visits)
+            for q in range(count + 1):
+                p = pixel_start[l] + (first + q) % pixels
+                visit = visits[q]
+                if visit == 0 or visit == steps[a]:
+                    seam[p] = start_node if visit == 0 and steps[a] > 0 else end_node
+                    target = (0.0 if forward else total) if visit == 0 else (total if forward else 0.0)
+                    if steps[a] == 0:
+                        seam[p] = start_node
+                        target = natural[q]
+                else:
+                    k = visit - 1 if forward else steps[a] - 1 - visit
+                    seam[p] = nodes + first_point[a] + k
+                    target = points[k]
+                place, part = _on_polyline(lengths, target)
+                if not forward:
+                    place, part = len(lengths) - 2 - place, 1.0 - part
+                half_edge[p] = loop_edge[begin + (side_edge[s] - begin + place) % edges]
+                share[p] = part
+
+
+@numba.njit(cache=True, nogil=True)
+def _on_side(at: np.ndarray, base: int, edges: int, first: int, count: int, t: float) -> tuple[int, float]:
+    """Which edge of a side (0 to count - 1) lies at length `t` along its loop, and how far along it; clamped to its ends."""
+    length = max(at[base + edges] - at[base], 1e-12)
+    start = at[base + first] - at[base]
+    local = (t - start) % length
+    low, high = 0, count
+    if count < edges:
+        beyond = _span(at, base, edges, first, count)
+        if local > beyond:  # a point before the start or behind the end belongs to the nearer of the two
+            return (count - 1, 1.0) if local - beyond < length - local else (0, 0.0)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _span(at, base, edges, first, middle) <= local:
+            low = middle
+        else:
+            high = middle
+    begin, end = _span(at, base, edges, first, low), _span(at, base, edges, first, low + 1)
+    return low, (min(max((local - begin) / (end - begin), 0.0), 1.0) if end > begin else 0.0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _span(at: np.ndarray, base: int, edges: int, first: int, count: int) -> float:
+    """The length of `count` edges of a loop from edge `first` on."""
+    last = first + count
+    if last <= edges:
+        return at[base + last] - at[base + first]
+    return at[base + edges] - at[base + first] + at[base + last - edges] - at[base]
+
+
+@numba.njit(cache=True, nogil=True)
+def _space(natural: np.ndarray, total: float, forward: bool, points: np.ndarray) -> None:
+    """The inner points of an arc where its reference side's pixels lie, ascending and not too close to each other."""
+    count = len(points)
+    gap = MIN_GAP * total / (count + 1)
+    values = np.empty(count)
+    for q in range(count):
+        values[q] = (natural[q + 1] if forward else natural[count - q]) - (q + 1) * gap
+    isotonic(values)
+    for q in range(count):
+        points[q] = min(max(values[q], 0.0), total - (count + 1) * gap) + (q + 1) * gap
+
+
+@numba.njit(cache=True, nogil=True)
+def _visits(
+    natural: np.ndarray, total: float, forward: bool, points: np.ndarray, steps: int, visits: np.ndarray
+) -> None:
+    """Which of the arc's points 0 to `steps`, in the side's own direction, each pixel takes: nearest, none left out."""
+    count = len(natural) - 1
+    for q in range(count + 1):
+        low = max(0, steps - (count - q))
+        high = min(steps, q)
+        if q > 0:
+            low, high = max(low, visits[q - 1]), min(high, visits[q - 1] + 1)
+        best = low
+        if high > low:
+            gap_low = abs(natural[q] - _point(low, total, forward, points, steps))
+            gap_high = abs(natural[q] - _point(high, total, forward, points, steps))
+            best = high if gap_high < gap_low else low
+        visits[q] = best
+    visits[0] = 0
+    visits[count] = steps
+
+
+@numba.njit(cache=True, nogil=True)
+def _point(visit: int, total: float, forward: bool, points: np.ndarray, steps: int) -> float:
+    if visit == 0:
+        return 0.0 if forward else total
+    if visit == steps:
+        return total if forward else 0.0
+    return points[visit - 1] if forward else points[steps - 1 - visit]
