@@ -20,28 +20,31 @@ MOST_CELLS_ACROSS: Final = 1024
 
 
 @njit(cache=True, nogil=True)
-def boundary_verdicts(ends: np.ndarray, vertex: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """(C,) uint8: SIMPLE, TOUCHES or CROSSES for each chart's boundary.
+def boundary_verdicts(ends: np.ndarray, vertex: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(C,) uint8: SIMPLE, TOUCHES or CROSSES for each chart's boundary; (C, 2) int64: two segments that do, else -1.
 
     `ends` (N, 2, 2) float64: the ends of boundary segments; `vertex` (N, 2) int32: the chart vertices there (segments
     that share one are neighbours); `start` (C + 1,) int64: where each chart's segments begin.
     """
     verdict = np.zeros(len(start) - 1, np.uint8)
+    pair = np.full((len(start) - 1, 2), -1, np.int64)
     for chart in range(len(start) - 1):
         first, last = start[chart], start[chart + 1]
         if last - first > 3:
-            verdict[chart] = _verdict(ends[first:last], vertex[first:last])
-    return verdict
+            verdict[chart], a, b = _verdict(ends[first:last], vertex[first:last])
+            if verdict[chart] == CROSSES:
+                pair[chart] = first + a, first + b
+    return verdict, pair
 
 
 @njit(cache=True, nogil=True)
-def _verdict(ends: np.ndarray, vertex: np.ndarray) -> int:
+def _verdict(ends: np.ndarray, vertex: np.ndarray) -> tuple[int, int, int]:
     """Segments are sorted into the cells of a grid; those that meet in a cell are compared."""
     low_u, high_u = ends[:, :, 0].min(), ends[:, :, 0].max()
     low_v, high_v = ends[:, :, 1].min(), ends[:, :, 1].max()
     extent = max(high_u - low_u, high_v - low_v)
     if not (extent > 0 and extent < np.inf):
-        return CROSSES
+        return CROSSES, 0, 0
     across = min(MOST_CELLS_ACROSS, int(2 * np.sqrt(len(ends))) + 1)
     scale = across / (extent * (1 + 1e-9))
     columns, rows = int((high_u - low_u) * scale) + 1, int((high_v - low_v) * scale) + 1
@@ -55,8 +58,8 @@ def _verdict(ends: np.ndarray, vertex: np.ndarray) -> int:
                     continue
                 worst = max(worst, _meeting(ends[a], ends[b], TOLERANCE * extent))
                 if worst == CROSSES:
-                    return CROSSES
-    return worst
+                    return CROSSES, a, b
+    return worst, 0, 0
 
 
 @njit(cache=True, nogil=True)

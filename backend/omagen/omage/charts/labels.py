@@ -9,7 +9,7 @@ from numba import njit
 
 from omagen.omage.charts.projection import connected_charts
 
-BORDER_ROUNDS: Final = 4
+MOST_ROUNDS: Final = 30
 SPECK: Final = 0.2
 """A piece below this fraction of the largest piece of its label joins a neighbour."""
 
@@ -36,8 +36,9 @@ def cleaned(label: np.ndarray, opposite: np.ndarray, area: np.ndarray) -> np.nda
 
 @njit(cache=True, nogil=True)
 def _straighten(label: np.ndarray, opposite: np.ndarray) -> None:
-    """Faces of which two neighbours share another label take it."""
-    for _ in range(BORDER_ROUNDS):
+    """Faces of which two neighbours share another label take it: each time the border becomes shorter."""
+    for _ in range(MOST_ROUNDS):
+        changed = False
         for face in range(len(label)):
             seen = np.full(3, -1, np.int32)
             for k in range(3):
@@ -45,10 +46,11 @@ def _straighten(label: np.ndarray, opposite: np.ndarray) -> None:
                 if other >= 0:
                     seen[k] = label[other // 3]
             for k in range(3):
-                following = seen[(k + 1) % 3]
-                if seen[k] >= 0 and seen[k] == following and seen[k] != label[face] and seen[(k + 2) % 3] != label[face]:
+                if seen[k] >= 0 and seen[k] == seen[(k + 1) % 3] and seen[k] != label[face]:
                     label[face] = seen[k]
-                    break
+                    changed = True
+        if not changed:
+            return
 
 
 @njit(cache=True, nogil=True)

@@ -99,8 +99,13 @@ def _squared_distance(triangle: np.ndarray, x: float, y: float, z: float) -> flo
 
 @njit(cache=True, nogil=True)
 def carried_uv(
-    corners: np.ndarray, face_vertex: np.ndarray, vertices: int, nearest: np.ndarray, is_same: np.ndarray,
-    triangles: np.ndarray, proxy_uv: np.ndarray,
+    corners: np.ndarray,
+    face_vertex: np.ndarray,
+    vertices: int,
+    nearest: np.ndarray,
+    is_same: np.ndarray,
+    triangles: np.ndarray,
+    proxy_uv: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N, 2) float64: where the proxy's flattening, continued beyond its triangles, puts each chart vertex; (N,) known.
 
@@ -124,7 +129,9 @@ def carried_uv(
             s, t = (cc * bp - bc * cp) / determinant, (bb * cp - bc * bp) / determinant
             node = face_vertex[face, k]
             for i in range(2):
-                total[node, i] += (1 - s - t) * proxy_uv[other, 0, i] + s * proxy_uv[other, 1, i] + t * proxy_uv[other, 2, i]
+                total[node, i] += (
+                    (1 - s - t) * proxy_uv[other, 0, i] + s * proxy_uv[other, 1, i] + t * proxy_uv[other, 2, i]
+                )
             count[node] += 1
     for node in range(vertices):
         if count[node] > 0:

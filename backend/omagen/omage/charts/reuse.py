@@ -48,7 +48,7 @@ class GivenUv:
 def given_uv(surface: Surface, uv: np.ndarray, resolution: int) -> GivenUv:
     """Judge `uv` (F, 3, 2), one row per face of `surface`."""
     uv = np.where(np.isfinite(uv), uv, 0).astype(np.float64)
-    found = charting(surface, np.zeros(len(uv), np.int32), uv, SAME_UV)
+    found = charting(surface.opposite, np.zeros(len(uv), np.int32), uv, SAME_UV)
     mirrored = np.bincount(found.chart, weights=signed_areas(found.uv), minlength=found.charts) < 0
     turned = found.uv.copy()
     turned[mirrored[found.chart], :, 0] *= -1
@@ -84,6 +84,8 @@ def _layout_faults(surface: Surface, uv: np.ndarray, found: Charting, good: np.n
 
 
 def _doubled_share(uv: np.ndarray, chart: np.ndarray) -> float:
+    if (area := 0.5 * float(np.abs(signed_areas(uv)).sum())) > 1.01:  # more than the square holds: no need to look
+        return 1 - 1 / area
     seen = np.full((LARGEST_GRID, LARGEST_GRID), -1, np.int32)
     doubled = np.zeros(seen.shape, bool)
     cover(uv * LARGEST_GRID, chart, seen, doubled)

@@ -93,3 +93,13 @@ def inner_half_edges(opposite: np.ndarray, chart: np.ndarray) -> np.ndarray:
     """(3F,) int32: `opposite` with -1 where it leads into another chart. `chart` (F,) int32."""
     here = np.repeat(chart, 3)
     return np.where((opposite >= 0) & (here[opposite] == here), opposite, np.int32(-1)).astype(np.int32)
+
+
+def restricted(opposite: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(3N,) int32: `opposite` (3F,) among the distinct `faces` (N,) alone, numbered by their place there."""
+    place = np.full(len(opposite) // 3, -1, np.int64)
+    place[faces] = np.arange(len(faces))
+    half = (3 * faces[:, None] + np.arange(3)).reshape(-1)
+    other = opposite[half]
+    is_kept = (other >= 0) & (place[other // 3] >= 0)
+    return np.where(is_kept, 3 * place[other // 3] + other % 3, -1).astype(np.int32)

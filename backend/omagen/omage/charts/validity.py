@@ -22,6 +22,8 @@ class Verdict:
     """(C,) bool: some triangle is turned over or has no area"""
     overlapping: np.ndarray
     """(C,) bool: covers some of the plane twice"""
+    crossing: np.ndarray
+    """(C, 2) int64: two half-edges of the chart's boundary that cross; -1 where none were found"""
 
     @property
     def good(self) -> np.ndarray:
@@ -55,14 +57,15 @@ def judge(uv: np.ndarray, inner: np.ndarray, chart: np.ndarray, charts: int) -> 
     after = half - half % 3 + (half + 1) % 3
     corner = uv.reshape(-1, 2)
     ends = np.stack([corner[half], corner[after]], axis=1)
-    verdict = boundary_verdicts(ends, np.stack([vertex[half], vertex[after]], axis=1), start)
+    verdict, pair = boundary_verdicts(ends, np.stack([vertex[half], vertex[after]], axis=1), start)
     overlapping |= verdict == CROSSES
     touching = np.flatnonzero((verdict == TOUCHES) & ~overlapping & ~flipped)
     if len(touching):
         faces, begin = group_order(chart, charts)
         for index in touching:
             overlapping[index] = covers_twice(uv[faces[begin[index] : begin[index + 1]]])
-    return Verdict(flipped, overlapping)
+    crossing = np.where(pair >= 0, half[pair], -1) if len(half) else pair
+    return Verdict(flipped, overlapping, crossing)
 
 
 def covers_twice(uv: np.ndarray) -> bool:
