@@ -157,7 +157,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise _error(f"the archive is too large; the limit is {MAX_TOTAL_BYTES // 2**20} MiB")
 
 
-def _is_number(value: Any, low: float = -1e30, high: float = 1e30) -> bool:
+def _is_number(value: Any, low: float = -1e39, high: float = 1e39) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and low <= value <= high and math.isfinite(value)
 
@@ -171,7 +171,7 @@ _CHECKS: Final = {
     "name": lambda value: _is_text(value, 200),
     "generator": lambda value: _is_text(value, 200),
     "centre": lambda value: isinstance(value, list | tuple) and len(value) == 3 and all(map(_is_number, value)),
-    "scale": lambda value: _is_number(value, 1e-30),
+    "scale": lambda value: _is_number(value, 1e-39),
     "alpha_mode": lambda value: value in ALPHA_MODES,
     "alpha_cutoff": lambda value: _is_number(value, 0, 1),
     "double_sided": lambda value: isinstance(value, bool),

@@ -166,15 +166,22 @@ def _fitted(plane: np.ndarray, resolution: int, file: str, warn: Warn) -> np.nda
     return cv2.resize(np.ascontiguousarray(plane), (resolution, resolution), interpolation=method)
 
 
+_OFF_UNIT: Final = 1e-3
+"""Squared lengths this near to 1 are a matter of rounding; left alone, so that files are read and written unchanged."""
 _NO_DIRECTION: Final = 1e-3
 
 
 def _unit_length(normal: np.ndarray) -> np.ndarray:
     """Unit vectors; what has no direction points up."""
-    length = np.sqrt(np.einsum("ijk,ijk->ij", normal, normal))
-    lost = length < _NO_DIRECTION
-    normal /= np.where(lost, 1, length)[..., None]
-    normal[lost] = (0, 0, 1)
+    square = np.einsum("ijk,ijk->ij", normal, normal)
+    off = np.abs(square - 1) > _OFF_UNIT
+    if off.any():
+        length = np.sqrt(square[off])
+        normal[off] = np.where(
+            (length < _NO_DIRECTION)[:, None],
+            np.array([0, 0, 1], np.float32),
+            normal[off] / np.maximum(length, _NO_DIRECTION)[:, None],
+        )
     return normal
 
 

@@ -114,7 +114,7 @@ def _decode_own(parts: _Parts, title: str) -> np.ndarray | None:
     rows = np.ascontiguousarray(filtered[:, 1:])
     for i in np.flatnonzero(filtered[1:, 0] == _UP) + 1:
         np.add(rows[i], rows[i - 1], out=rows[i])
-    pixels = rows if parts.depth == 8 else rows.view(">u2").astype(np.uint16)
+    pixels = rows if parts.depth == 8 else rows.view(np.uint16).byteswap(inplace=True)
     return pixels.reshape(parts.height, parts.width, channels)
 
 
