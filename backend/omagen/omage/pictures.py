@@ -35,9 +35,8 @@ def pictures_of(planes: Mapping[str, np.ndarray | None]) -> tuple[dict[str, np.n
     position, occupancy = planes["position"], planes["occupancy"]
     assert position is not None and occupancy is not None
     geometry = np.empty((*occupancy.shape, 4), np.uint16)
-    geometry[..., :3] = _sixteen_bits(position)
-    geometry[~occupancy] = 0
-    geometry[..., 3] = np.where(occupancy, np.uint16(65535), np.uint16(0))
+    np.multiply(_sixteen_bits(position), occupancy[..., None], out=geometry[..., :3])
+    np.multiply(occupancy, np.uint16(65535), out=geometry[..., 3])
     pictures: dict[str, np.ndarray] = {GEOMETRY_FILE: geometry}
     if (normal := planes.get("normal")) is not None:
         pictures[NORMAL_FILE] = _sixteen_bits(normal)
@@ -53,7 +52,7 @@ def pictures_of(planes: Mapping[str, np.ndarray | None]) -> tuple[dict[str, np.n
     if emission is not None and emission.max(initial=0) > 0:
         strength = max(float(emission.max()), 1.0)
         pictures[EMISSION_FILE] = _srgb_bytes(emission / np.float32(strength))
-    return {file: np.ascontiguousarray(picture[::-1]) for file, picture in pictures.items()}, strength
+    return {file: picture[::-1] for file, picture in pictures.items()}, strength
 
 
 def planes_of(pictures: Mapping[str, np.ndarray], emission_strength: float, warn: Warn) -> Planes:
@@ -138,7 +137,8 @@ def _linear_table(steps: int) -> np.ndarray:
 
 
 def _linear(srgb: np.ndarray) -> np.ndarray:
-    return _linear_table(int(np.iinfo(srgb.dtype).max))[srgb]
+    table = _linear_table(int(np.iinfo(srgb.dtype).max))
+    return np.asarray(cv2.LUT(np.ascontiguousarray(srgb), table)) if srgb.dtype == np.uint8 else table[srgb]
 
 
 def _unit(picture: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ def encode_png(pixels: np.ndarray) -> bytes:
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     depth = 8 * pixels.dtype.itemsize
-    stored = pixels.astype(">u2") if depth == 16 else np.ascontiguousarray(pixels, np.uint8)
+    stored = np.ascontiguousarray(pixels, ">u2" if depth == 16 else np.uint8)
     rows = stored.reshape(height, width * channels).view(np.uint8)
     filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = _UP
