@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from omagen.omage.charts.charting import Charting, repaired
+from omagen.omage.charts.merging import budget_of, merged
 from omagen.omage.charts.preparation import Surface, as_surface, prepare
 from omagen.omage.charts.reuse import GivenUv, given_uv, laid_out
 from omagen.omage.charts.stretch import anisotropy, double_areas
@@ -82,7 +83,11 @@ def make_atlas(
             return _placed(surface, given, time.monotonic() - begin)
     progress("Cutting charts", 0.2)
     found, surface, method = _charts(surface, given, resolution, progress)
-    report = {"uv": method, "seconds": time.monotonic() - begin}
+    found = replace(found, uv=_evened(surface.corners(), found.uv, found.chart, found.charts))
+    cut = found.charts
+    budget = budget_of(resolution, float(double_areas(surface.corners()).sum()) / 2)
+    found = merged(surface, found, budget, begin + budget_s, progress)
+    report = {"uv": method, "charts_cut": cut, "seconds": time.monotonic() - begin}
     return _described(_at_even_density(surface, found), surface, report)
 
 

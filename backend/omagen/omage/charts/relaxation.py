@@ -21,21 +21,23 @@ UNTANGLE_SWEEPS: Final = 60
 RINGS: Final = 2
 
 
-def relaxed(uv: np.ndarray, face_vertex: np.ndarray, corners: np.ndarray, sweeps: int) -> np.ndarray:
+def relaxed(
+    uv: np.ndarray, face_vertex: np.ndarray, corners: np.ndarray, sweeps: int, movable: np.ndarray | None = None
+) -> np.ndarray:
     """(N, 2) float64: the places `uv` (N, 2) of chart vertices, better ones after so many `sweeps`.
 
     `face_vertex` (F, 3) int32: chart vertices of each face. `corners` (F, 3, 3) float64: where they are in space, in
-    the unit of `uv`.
+    the unit of `uv`. Only vertices that are `movable` (N,) bool move; `face_vertex` holds all faces around these.
     """
     gradient, weight = _rest_shapes(np.ascontiguousarray(corners))
     order = np.argsort(face_vertex.reshape(-1), kind="stable").astype(np.int32)
     start = np.zeros(len(uv) + 1, np.int64)
     np.cumsum(np.bincount(face_vertex.reshape(-1), minlength=len(uv)), out=start[1:])
     uv = uv.copy()
-    _untangle(uv, face_vertex, gradient, weight, order, start)
-    active = np.ones(len(uv), np.bool_)
+    movable = np.ones(len(uv), np.bool_) if movable is None else movable
+    _untangle(uv, face_vertex, gradient, weight, order, start, movable)
     for _ in range(sweeps):
-        _sweep(uv, face_vertex, gradient, weight, order, start, active)
+        _sweep(uv, face_vertex, gradient, weight, order, start, movable)
     return uv
 
 
@@ -57,12 +59,12 @@ def _rest_shapes(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x = ((c - a) * along).sum()
         off = (c - a) - x * along
         y = max(np.sqrt((off * off).sum()), LEAST_HEIGHT * length[base])
-        # hat functions of (0, 0), (l, 0), (x, y)
-        l = length[base]
-        gradient[face, base] = -1 / l, (x - l) / (l * y)
-        gradient[face, (base + 1) % 3] = 1 / l, -x / (l * y)
+        # hat functions of (0, 0), (edge, 0), (x, y)
+        edge = length[base]
+        gradient[face, base] = -1 / edge, (x - edge) / (edge * y)
+        gradient[face, (base + 1) % 3] = 1 / edge, -x / (edge * y)
         gradient[face, (base + 2) % 3] = 0.0, 1 / y
-        weight[face] = 0.5 * l * y
+        weight[face] = 0.5 * edge * y
     return gradient, weight
 
 
@@ -156,7 +158,7 @@ def _sweep(uv, face_vertex, gradient, weight, order, start, active) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _untangle(uv, face_vertex, gradient, weight, order, start) -> None:
+def _untangle(uv, face_vertex, gradient, weight, order, start, movable) -> None:
     """Sweep around triangles that are turned over until there are none, or long enough."""
     for _ in range(UNTANGLE_SWEEPS):
         active = np.zeros(len(uv), np.bool_)
@@ -176,5 +178,6 @@ def _untangle(uv, face_vertex, gradient, weight, order, start) -> None:
                 if active[a] or active[b] or active[c]:
                     grown[a] = grown[b] = grown[c] = True
             active = grown
+        active &= movable
         _sweep(uv, face_vertex, gradient, weight, order, start, active)
         _sweep(uv, face_vertex, gradient, weight, order, start, active)
