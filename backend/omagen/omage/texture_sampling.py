@@ -29,13 +29,27 @@ def sample_pyramid(
     """
     out = np.empty((len(face), 4), np.float32)
     wraps = WRAPS[wrap[0]], WRAPS[wrap[1]]
-    _sample(pyramid.pixels, pyramid.table, pyramid.coarse, pyramid.layout, *wraps, uv, matrix, face, bary, look, out)
+    _sample(
+        np.ascontiguousarray(pyramid.pixels).reshape(-1),
+        pyramid.pixels.shape[2],
+        pyramid.table.reshape(-1),
+        pyramid.coarse,
+        pyramid.layout,
+        *wraps,
+        uv,
+        matrix,
+        face,
+        bary,
+        look,
+        out,
+    )
     return out
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _sample(
     pixels: np.ndarray,
+    channels: int,
     table: np.ndarray,
     coarse: np.ndarray,
     layout: np.ndarray,
@@ -48,6 +62,7 @@ def _sample(
     look: np.ndarray,
     out: np.ndarray,
 ) -> None:
+    one = np.float32(1.0)
     for n in range(len(face)):
         f = face[n]
         w1, w2 = float(bary[n, 0]), float(bary[n, 1])
@@ -61,20 +76,22 @@ def _sample(
         taps = int(look[f, 3])
         level = min(int(look[f, 2]), len(layout) - 1)
         blend = look[f, 2] - np.float32(level) if level + 1 < len(layout) else np.float32(0.0)
-        for k in range(4):
-            out[n, k] = 0.0
+        share = one / np.float32(taps)
+        red = green = blue = alpha = np.float32(0.0)
         for tap in range(taps):
             offset = tap - (taps - 1) / 2
             x, y = u + offset * look[f, 0], v + offset * look[f, 1]
-            share = np.float32(1.0 / taps)
             if level == 0:
-                _add_bytes(pixels, table, wrap_u, wrap_v, x, y, share * (np.float32(1.0) - blend), out[n])
+                r, g, b, a = _bytes_at(pixels, layout, channels, table, wrap_u, wrap_v, x, y)
             else:
-                _add_level(coarse, layout, pixels.shape[2], level, wrap_u, wrap_v, x, y, share - share * blend, out[n])
+                r, g, b, a = _level_at(coarse, layout, channels, level, wrap_u, wrap_v, x, y)
+            w = share * (one - blend)
+            red, green, blue, alpha = red + w * r, green + w * g, blue + w * b, alpha + w * a
             if blend > 0:
-                _add_level(coarse, layout, pixels.shape[2], level + 1, wrap_u, wrap_v, x, y, share * blend, out[n])
-        if pixels.shape[2] == 3:
-            out[n, 3] = 1.0
+                r, g, b, a = _level_at(coarse, layout, channels, level + 1, wrap_u, wrap_v, x, y)
+                w = share * blend
+                red, green, blue, alpha = red + w * r, green + w * g, blue + w * b, alpha + w * a
+        out[n, 0], out[n, 1], out[n, 2], out[n, 3] = red, green, blue, alpha
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -90,59 +107,106 @@ def _wrapped(index: int, size: int, wrap: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _add_bytes(
-    pixels: np.ndarray,
+def _around(
+    u: float, v: float, width: int, height: int, channels: int, start: int, wrap_u: int, wrap_v: int
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64, np.float32, np.float32]:
+    """Where the four texels around (u, v) begin: above left and right, below left and right; and the shares of the
+    right and the lower ones. Unsigned, so that numba does not look for indices counted from the end."""
+    x, y = u * width - 0.5, (1.0 - v) * height - 0.5
+    left, top = np.floor(x), np.floor(y)
+    j, i = int(left), int(top)
+    west, east = _wrapped(j, width, wrap_u) * channels, _wrapped(j + 1, width, wrap_u) * channels
+    north = start + _wrapped(i, height, wrap_v) * width * channels
+    south = start + _wrapped(i + 1, height, wrap_v) * width * channels
+    return (
+        np.uint64(north + west),
+        np.uint64(north + east),
+        np.uint64(south + west),
+        np.uint64(south + east),
+        np.float32(x - left),
+        np.float32(y - top),
+    )
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _blend(
+    p: np.float32, q: np.float32, r: np.float32, s: np.float32, east: np.float32, south: np.float32
+) -> np.float32:
+    north, south_ = p + (q - p) * east, r + (s - r) * east
+    return north + (south_ - north) * south
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _byte(
+    texels: np.ndarray,
+    table: np.ndarray,
+    k: int,
+    p: np.uint64,
+    q: np.uint64,
+    r: np.uint64,
+    s: np.uint64,
+    east: np.float32,
+    south: np.float32,
+) -> np.float32:
+    """Channel k between four texels of level 0."""
+    c, t = np.uint64(k), np.uint64(256 * k)
+    return _blend(
+        table[t + texels[p + c]],
+        table[t + texels[q + c]],
+        table[t + texels[r + c]],
+        table[t + texels[s + c]],
+        east,
+        south,
+    )
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _number(
+    texels: np.ndarray,
+    k: int,
+    p: np.uint64,
+    q: np.uint64,
+    r: np.uint64,
+    s: np.uint64,
+    east: np.float32,
+    south: np.float32,
+) -> np.float32:
+    """Channel k between four texels of a level above 0."""
+    c = np.uint64(k)
+    one = np.float32(1.0)
+    value = _blend(one * texels[p + c], one * texels[q + c], one * texels[r + c], one * texels[s + c], east, south)
+    return value * np.float32(1 / 65535)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _bytes_at(
+    texels: np.ndarray,
+    layout: np.ndarray,
+    channels: int,
     table: np.ndarray,
     wrap_u: int,
     wrap_v: int,
     u: float,
     v: float,
-    share: np.float32,
-    out: np.ndarray,
-) -> None:
-    """Add `share` of level 0 at (u, v) to `out` (4,)."""
-    height, width, channels = pixels.shape
-    x, y = u * width - 0.5, (1.0 - v) * height - 0.5
-    left, top = np.floor(x), np.floor(y)
-    across, down = np.float32(x - left), np.float32(y - top)
-    j, i = int(left), int(top)
-    j0, j1 = _wrapped(j, width, wrap_u), _wrapped(j + 1, width, wrap_u)
-    i0, i1 = _wrapped(i, height, wrap_v), _wrapped(i + 1, height, wrap_v)
-    lower, upper = share * down, share * (np.float32(1.0) - down)
-    a, b = upper * (np.float32(1.0) - across), upper * across
-    c, d = lower * (np.float32(1.0) - across), lower * across
-    for k in range(channels):
-        row = table[k]
-        out[k] += a * row[pixels[i0, j0, k]] + b * row[pixels[i0, j1, k]]
-        out[k] += c * row[pixels[i1, j0, k]] + d * row[pixels[i1, j1, k]]
+) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    """Level 0 at (u, v): red, green, blue, opacity."""
+    p, q, r, s, x, y = _around(u, v, layout[0, 1], layout[0, 0], channels, 0, wrap_u, wrap_v)
+    red = _byte(texels, table, 0, p, q, r, s, x, y)
+    green = _byte(texels, table, 1, p, q, r, s, x, y)
+    blue = _byte(texels, table, 2, p, q, r, s, x, y)
+    alpha = _byte(texels, table, 3, p, q, r, s, x, y) if channels == 4 else np.float32(1.0)
+    return red, green, blue, alpha
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _add_level(
-    coarse: np.ndarray,
-    layout: np.ndarray,
-    channels: int,
-    level: int,
-    wrap_u: int,
-    wrap_v: int,
-    u: float,
-    v: float,
-    share: np.float32,
-    out: np.ndarray,
-) -> None:
-    """Add `share` of a level above 0 at (u, v) to `out` (4,)."""
+def _level_at(
+    texels: np.ndarray, layout: np.ndarray, channels: int, level: int, wrap_u: int, wrap_v: int, u: float, v: float
+) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    """A level above 0 at (u, v): red, green, blue, opacity."""
     height, width, start = layout[level, 0], layout[level, 1], layout[level, 2]
-    x, y = u * width - 0.5, (1.0 - v) * height - 0.5
-    left, top = np.floor(x), np.floor(y)
-    across, down = np.float32(x - left), np.float32(y - top)
-    j, i = int(left), int(top)
-    j0, j1 = _wrapped(j, width, wrap_u) * channels, _wrapped(j + 1, width, wrap_u) * channels
-    i0 = start + _wrapped(i, height, wrap_v) * width * channels
-    i1 = start + _wrapped(i + 1, height, wrap_v) * width * channels
-    share = share * np.float32(1.0 / 65535.0)
-    lower, upper = share * down, share * (np.float32(1.0) - down)
-    a, b = upper * (np.float32(1.0) - across), upper * across
-    c, d = lower * (np.float32(1.0) - across), lower * across
-    for k in range(channels):
-        out[k] += a * np.float32(coarse[i0 + j0 + k]) + b * np.float32(coarse[i0 + j1 + k])
-        out[k] += c * np.float32(coarse[i1 + j0 + k]) + d * np.float32(coarse[i1 + j1 + k])
+    p, q, r, s, x, y = _around(u, v, width, height, channels, start, wrap_u, wrap_v)
+    red = _number(texels, 0, p, q, r, s, x, y)
+    green = _number(texels, 1, p, q, r, s, x, y)
+    blue = _number(texels, 2, p, q, r, s, x, y)
+    alpha = _number(texels, 3, p, q, r, s, x, y) if channels == 4 else np.float32(1.0)
+    return red, green, blue, alpha
