@@ -78,18 +78,17 @@ def bake(mesh: FlatMesh, materials: list[ReferenceMaterial], resolution: int) ->
     face, weights = _covered(mesh.layout_uv, resolution)
     hit = face >= 0
     chosen, bary = face[hit], weights[hit]
-    maps = np.zeros((resolution, resolution, 12))
-    maps[hit, :3] = (_interpolated(mesh.corners, chosen, bary) + 1) / 2
+    shade = np.zeros((resolution, resolution, 8))  # position and material
+    shade[hit, :3] = (_interpolated(mesh.corners, chosen, bary) + 1) / 2
+    shade[hit, 3:] = _material_values(materials, mesh.material[chosen], _interpolated(mesh.texture_uv, chosen, bary))
     normal = _interpolated(mesh.normals, chosen, bary)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    maps[hit, 4:7] = normal / 2 + 0.5 + NORMAL_BIAS
-    texture_uv = _interpolated(mesh.texture_uv, chosen, bary)
-    maps[hit, 7:] = _material_values(materials, mesh.material[chosen], texture_uv)
-    maps[..., 4:7] = extend(maps[..., 4:7], hit, 1)
-    maps[..., 3] = (np.abs(maps[..., 4:7]) > 0).any(axis=-1)
-    others = [0, 1, 2, 7, 8, 9, 10, 11]
-    maps[..., others] = extend(maps[..., others], hit, MARGIN)
-    return maps
+    directions = np.zeros((resolution, resolution, 3))
+    directions[hit] = normal / 2 + 0.5 + NORMAL_BIAS
+    directions = extend(directions, hit, 1)
+    occupancy = (np.abs(directions) > 0).any(axis=-1, keepdims=True)
+    shade = extend(shade, hit, MARGIN)
+    return np.concatenate([shade[..., :3], occupancy, directions, shade[..., 3:]], axis=-1)
 
 
 def extend(maps: np.ndarray, covered: np.ndarray, steps: int) -> np.ndarray:
@@ -102,8 +101,8 @@ def extend(maps: np.ndarray, covered: np.ndarray, steps: int) -> np.ndarray:
     offsets = [row * stride + column for row, column, _ in _NEIGHBOURS]
     fresh = np.flatnonzero(known)
     for _ in range(steps):
-        ring = np.unique(np.concatenate([fresh + offset for offset in offsets[:4]]))
-        ring = ring[inside[ring] & ~known[ring]]
+        around = np.concatenate([fresh + offset for offset in offsets[:4]])
+        ring = np.unique(around[inside[around] & ~known[around]])
         total, weight = np.zeros((len(ring), channels)), np.zeros((len(ring), 1))
         for offset, (_, _, share) in zip(offsets, _NEIGHBOURS, strict=True):
             part = share * known[ring + offset][:, None]
