@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from omagen.omage.files import omage_of_files
 from omagen.shapes import Omage
 
 
@@ -52,3 +53,9 @@ def assert_same(one: Omage, other: Omage, **tolerances: float) -> None:
             np.testing.assert_allclose(a, b, 0, tolerances.get(field.name, 0), err_msg=field.name)
         else:
             assert a is b or a == b, field.name
+
+
+def read_files(files: dict[str, bytes]) -> tuple[Any, list[str]]:
+    """The omage of a folder's files by name, its planes untyped, and the warnings."""
+    warnings: list[str] = []
+    return omage_of_files(files, warnings), warnings

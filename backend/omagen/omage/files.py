@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def omage_files(omage: Omage) -> dict[str, bytes]:
     pictures, strength = pictures_of({field.name: getattr(omage, field.name) for field in fields(omage)})
     header = Header(
         resolution=omage.resolution,
-        name=omage.name[:200],
+        name=omage.name[:200].encode("utf-8", "replace").decode(),
         generator=f"Omagen {__version__}",
         centre=omage.centre,
         scale=omage.scale,
@@ -160,12 +160,12 @@ def _read_folder(folder: Path, title: str) -> dict[str, bytes]:
 def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """All files are written beside their places first, so that a full disk is met before anything is replaced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    part = _part(folder)
+    part.mkdir()
     try:
         for name, data in files.items():
             (part / name).write_bytes(data)
         if not folder.exists():
-            part.chmod(0o755)
             part.rename(folder)
             return
         for name in files:
@@ -178,12 +178,17 @@ def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _write_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    part = _part(path)
     try:
         part.write_bytes(data)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """Where to write before renaming to `path`: beside it, under a name that no one else uses."""
+    return path.with_name(f".{uuid4().hex}.part")
 
 
 @contextmanager
