@@ -133,7 +133,7 @@ def _rows_without_packing(runs: Runs, resolution: int, guess: bool) -> int | Non
 
 
 class _Scales:
-    """Chooses the scales to try from the rows needed at earlier ones, which grow about linearly with the scale's square."""
+    """Chooses the scales to try from the rows needed at earlier ones, about linear in the scale's square."""
 
     def __init__(self, resolution: int, start: float) -> None:
         self._resolution = resolution
@@ -148,7 +148,10 @@ class _Scales:
         return self._low is not None and self._high is not None and self._high[0] <= ratio * self._low[0]
 
     def record(self, rows: int, fits: bool) -> None:
-        """Learn that the charts need `rows` rows at the scale `next`, and choose another. Few rows that were not tried are a guess."""
+        """Learn how many rows the charts need at the scale `next`, and choose another.
+
+        Rows that would do although the charts do not fit are a guess, which bounds nothing.
+        """
         tried = (self.next, rows)
         if fits:
             self._low = tried

@@ -17,7 +17,10 @@ class Runs:
     """The grown charts in their four turns. "Turned chart k" is chart k // 4 after k % 4 quarter turns."""
 
     run: np.ndarray
-    """(N, 4) int32: row, first column, length, binary logarithm of the length rounded down; rows far from each other come first, so that tests fail early"""
+    """(N, 4) int32: row, first column, length, binary logarithm of the length rounded down.
+
+    Rows far from each other come first, so that tests fail early.
+    """
     start: np.ndarray
     """(4C + 1,) int64: the runs of turned chart k are run[start[k]:start[k + 1]]"""
     height: np.ndarray
@@ -50,7 +53,7 @@ def grown_runs(bits: np.ndarray, start: np.ndarray, height: np.ndarray, width: n
 
 @numba.njit(cache=True, nogil=True)
 def _grow(bits, start, height, width, gutter, grown, grown_start):
-    """Write each chart, grown by `gutter` to the left and downwards, into `grown`; its pixel (i, j) is (i + gutter, j + gutter)."""
+    """Write each chart, grown by `gutter` to the left and downwards: pixel (i, j) becomes (i + gutter, j + gutter)."""
     for c in range(len(height)):
         wide = width[c] + gutter
         for i in range(height[c]):

@@ -25,6 +25,8 @@ LEANS: Final = (0.5, 0.25, 1.0)
 NEW_NOISE: Final = 0.4
 VARIED_NOISE: Final = 0.15
 """Standard deviations, in natural logarithms of a chart's area."""
+OVERHEAD: Final = 20_000
+"""What an order costs beside the words that are read, in words."""
 SEED: Final = 20240806
 
 
@@ -60,11 +62,11 @@ class StackSearch:
         sizes = _measures(runs)
         until = min(self._spent + self._effort / SCALES, self._effort)
         rows, tries = int(STRIP * self._resolution) + 1, 0
-        estimate = None
-        while tries < 2 or self._spent < until:
+        estimate, least = None, _least_rows(runs, self._resolution)
+        while (tries < 2 or self._spent < until) and rows > least:
             order = self._order(tries, len(runs.area))
             used = strip.fill(np.argsort(-(sizes[order.measure] + order.noise), kind="stable"), order.lean, rows - 1)
-            self._spent += strip.spent
+            self._spent += strip.spent + OVERHEAD
             tries += 1
             if used < rows:
                 rows, self._best = used, order
@@ -94,6 +96,12 @@ def _measures(runs: Runs) -> np.ndarray:
     height, width = runs.height[::4].astype(float), runs.width[::4].astype(float)
     areas = (runs.area, height * width, np.maximum(height, width) ** 2, (height + width) ** 2)
     return np.log(np.stack(areas) + 1.0)
+
+
+def _least_rows(runs: Runs, resolution: int) -> int:
+    """No stack is lower."""
+    flattest = int(np.minimum(runs.height, runs.width).max(initial=1))
+    return max(flattest, -(-int(runs.area.sum()) // resolution))
 
 
 class _Strip:

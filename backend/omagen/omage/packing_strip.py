@@ -1,7 +1,7 @@
 """Places charts into a strip of fixed width, each as low as it can lie in any of its turns, holes included.
 
-The occupancy is kept as bits, 64 pixels a word, in levels: bit x of level k tells whether any of the 2^k pixels from x on
-is taken. A run of any length is then tested at all columns at once with two shifted words per 64 columns, and a chart
+The occupancy is kept as bits, 64 pixels a word, in levels: bit x of level k tells whether any of the 2^k pixels from x
+on is taken. A run of any length is then tested at all columns at once with two shifted words per 64 columns, and a chart
 with a few runs, because in a full region the first ones already leave no column.
 """
 
@@ -14,7 +14,7 @@ ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def empty_line(width: int, longest: int) -> np.ndarray:
-    """An empty row in all levels that runs of at most `longest` pixels need: (K, words) uint64. Right of `width` all is taken."""
+    """An empty row, all taken right of `width`, in the levels for runs up to `longest` pixels: (K, words) uint64."""
     words = 2 * ((width + 63) // 64) + 1
     taken = np.arange(64 * words) >= width
     line = [taken]
@@ -60,6 +60,7 @@ def fill_strip(levels, words, run, start, height, width, order, lean, step, limi
         k = 4 * c + best_turn
         turns[c], row[c], column[c] = best_turn, best_y, best_x
         stamp(levels, words, run, start[k], start[k + 1], best_y, best_x)
+        spent += len(levels) * height[k] * words
         top = max(top, best_y + height[k])
     return top, len(order), spent
 
