@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from omagen.omage.charts.charting import Charting, repaired
+from omagen.omage.charts.improving import evened, improved
 from omagen.omage.charts.merging import budget_of, merged
 from omagen.omage.charts.preparation import Surface, as_surface, prepare
 from omagen.omage.charts.reuse import GivenUv, given_uv, laid_out
@@ -83,7 +84,7 @@ def make_atlas(
             return _placed(surface, given, time.monotonic() - begin)
     progress("Cutting charts", 0.2)
     found, surface, method = _charts(surface, given, resolution, progress)
-    found = replace(found, uv=_evened(surface.corners(), found.uv, found.chart, found.charts))
+    found = improved(surface, replace(found, uv=evened(surface.corners(), found.uv, found.chart, found.charts)))
     cut = found.charts
     budget = budget_of(resolution, float(double_areas(surface.corners()).sum()) / 2)
     found = merged(surface, found, budget, begin + budget_s, progress)
@@ -98,7 +99,7 @@ def uniform_density(atlas: Atlas) -> Atlas:
     uv = atlas.uv.copy()
     uv[atlas.mirrored[atlas.chart], :, 0] *= -1
     corners = atlas.vertices[atlas.faces].astype(np.float64)
-    uv = _evened(corners, uv, atlas.chart, atlas.charts)
+    uv = evened(corners, uv, atlas.chart, atlas.charts)
     return replace(atlas, uv=uv, placed=False, mirrored=np.zeros(atlas.charts, bool))
 
 
@@ -110,8 +111,8 @@ def _charts(
     is_new = np.ones(len(label), bool)
     method = "unwrapped"
     if given is not None:
-        is_kept = (given.good & given.even)[given.found.chart]
-        label[is_kept], uv[is_kept] = given.found.chart[is_kept], given.found.uv[is_kept]
+        is_kept = given.usable[given.found.chart]
+        label[is_kept], uv[is_kept] = given.found.chart[is_kept], given.unstretched[is_kept]
         is_new = ~is_kept
         method = "kept" if is_kept.all() else "partly kept" if is_kept.any() else "unwrapped"
     if is_new.any():
@@ -134,19 +135,9 @@ def _placed(surface: Surface, given: GivenUv, seconds: float) -> Atlas:
 
 
 def _at_even_density(surface: Surface, found: Charting) -> Atlas:
-    uv = _evened(surface.corners(), found.uv, found.chart, found.charts)
+    uv = evened(surface.corners(), found.uv, found.chart, found.charts)
     mirrored = np.zeros(found.charts, bool)
     return Atlas(surface.vertices, surface.faces, surface.source_face, uv, found.chart, False, mirrored)
-
-
-def _evened(corners: np.ndarray, uv: np.ndarray, chart: np.ndarray, charts: int) -> np.ndarray:
-    """`uv` with every chart at the origin and scaled, the same in all directions, to the area that it has in space."""
-    low = np.full((charts, 2), np.inf)
-    np.minimum.at(low, chart, uv.min(axis=1))
-    in_space = np.bincount(chart, weights=double_areas(corners), minlength=charts)
-    in_uv = np.bincount(chart, weights=np.abs(signed_areas(uv)), minlength=charts)
-    scale = np.sqrt(np.where(in_space > 0, in_space, in_uv) / in_uv)
-    return (uv - low[chart][:, None]) * scale[chart][:, None, None]
 
 
 def _described(atlas: Atlas, surface: Surface, report: dict[str, Any]) -> Atlas:

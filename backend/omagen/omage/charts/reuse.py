@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from omagen.omage.charts.charting import Charting, charting
+from omagen.omage.charts.charting import FEW, Charting, charting
 from omagen.omage.charts.coverage import cover
 from omagen.omage.charts.flat_faces import lift_flat_faces
+from omagen.omage.charts.improving import unstretched
 from omagen.omage.charts.preparation import Surface
 from omagen.omage.charts.stretch import chart_stretch, double_areas
 from omagen.omage.charts.validity import judge, signed_areas
@@ -18,8 +19,9 @@ SAME_UV: Final = 1e-6
 OUTSIDE: Final = 1e-4
 """How far a layout may leave the unit square, in units of its side."""
 MOST_STRETCH: Final = 2.0
+REUSED_STRETCH: Final = 1.3
 MOST_SPREAD: Final = 1.0
-"""Limits of `chart_stretch` beyond which a chart is cut anew."""
+"""Limits of `chart_stretch`: for layouts used as they are, for charts that are packed anew, for sizes in both."""
 LEAST_COVERAGE: Final = 0.25
 """A layout that covers less of the square is packed anew."""
 CLOSE_SHARE: Final = 0.01
@@ -39,6 +41,10 @@ class GivenUv:
     """(C,) bool: flattened without fault"""
     even: np.ndarray
     """(C,) bool: of a stretch that one can live with"""
+    unstretched: np.ndarray
+    """(F, 3, 2) float64: uv of `found` without the stretch that all of a chart has in common"""
+    usable: np.ndarray
+    """(C,) bool: worth keeping once unstretched and freed of the few faces that are at fault"""
     layout_faults: tuple[str, ...]
     """Why the charts are not a layout of the unit square, where they are not: in words for the user."""
     is_roomy: bool
@@ -54,13 +60,24 @@ def given_uv(surface: Surface, uv: np.ndarray, resolution: int) -> GivenUv:
     turned[mirrored[found.chart], :, 0] *= -1
     turned = lift_flat_faces(turned, found.inner)
     found = Charting(found.chart, turned, found.inner, found.charts)
-    good = judge(turned, found.inner, found.chart, found.charts).good
-    stretch, spread = chart_stretch(surface.corners(), turned, found.chart, found.charts)
-    even = (stretch <= MOST_STRETCH) & (spread <= MOST_SPREAD)
+    verdict = judge(turned, found.inner, found.chart, found.charts)
+    good, corners = verdict.good, surface.corners()
+    even = _is_even(corners, turned, found, MOST_STRETCH)
+    straight = unstretched(corners, turned, found.chart, found.charts)
+    is_turned = ~(signed_areas(turned) > 0)
+    area = double_areas(corners)
+    share = np.bincount(found.chart, weights=area * is_turned, minlength=found.charts)
+    usable = share <= FEW * np.bincount(found.chart, weights=area, minlength=found.charts)
+    usable &= _is_even(corners, np.where(is_turned[:, None, None], 0, straight), found, REUSED_STRETCH)
     placed = laid_out(found, mirrored)
     faults = _layout_faults(surface, placed, found, good)
     is_roomy = not faults and _is_roomy(placed, found.chart, resolution)
-    return GivenUv(found, mirrored, good, even, faults, is_roomy)
+    return GivenUv(found, mirrored, good, even, straight, usable, faults, is_roomy)
+
+
+def _is_even(corners: np.ndarray, uv: np.ndarray, found: Charting, limit: float) -> np.ndarray:
+    stretch, spread = chart_stretch(corners, uv, found.chart, found.charts)
+    return (stretch <= limit) & (spread <= MOST_SPREAD)
 
 
 def laid_out(found: Charting, mirrored: np.ndarray) -> np.ndarray:
