@@ -17,6 +17,8 @@ from omagen.io.glb_writer import write_glb
 from omagen.io.images import encode_png
 from omagen.io.meshes import read_mesh
 from omagen.protocol import OmagenError
+from omagen.shapes import Mesh, Texture
+from omagen.shapes.material import UNMOVED
 from sample_meshes import cube, noise, rich_material
 
 SQUARE = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
@@ -171,6 +173,82 @@ def test_texture_transform_moves_the_uvs(tmp_path: Path) -> None:
     top_down = mesh.uv[0] * [1, -1] + [0, 1]
     # counter-clockwise as seen, with v down: u' = v * 3 + 0.5, v' = -u * 2 + 0.25
     assert np.allclose(top_down, [[0.5, 0.25], [0.5, -1.75], [3.5, -1.75]], atol=1e-5)
+
+
+def textured(*infos: dict[str, Any]) -> tuple[Builder, dict[str, Any]]:
+    """A square with two sets of UVs, and its material; `infos` are of base colour, normal and occlusion texture."""
+    builder = Builder()
+    attributes = {"POSITION": builder.accessor(SQUARE), "TEXCOORD_0": builder.accessor(SQUARE[:, :2].copy())}
+    attributes["TEXCOORD_1"] = builder.accessor(SQUARE[:, :2] / 4)
+    builder.primitive(attributes, mode=6, material=0)
+    material: dict[str, Any] = {"pbrMetallicRoughness": {}}
+    owners = (material["pbrMetallicRoughness"], material, material)
+    for owner, key, info in zip(owners, ("baseColorTexture", "normalTexture", "occlusionTexture"), infos, strict=False):
+        owner[key] = {"index": 0} | info
+    view = builder.view(encode_png(noise(0)))
+    builder.root |= {"images": [{"bufferView": view}], "textures": [{"source": 0}], "materials": [material]}
+    return builder, material
+
+
+def moved(**fields: Any) -> dict[str, Any]:
+    return {"extensions": {"KHR_texture_transform": fields}}
+
+
+def seen(mesh: Mesh, texture: Texture | None) -> np.ndarray:
+    """(F, 3, 2): where in `texture` the corners lie, counted from the top."""
+    assert texture is not None
+    uv = mesh.second_uv if texture.uv_set else mesh.uv
+    assert uv is not None
+    matrix = np.reshape(texture.transform, (2, 3))
+    return (uv @ matrix[:, :2].T + matrix[:, 2]) * [1, -1] + [0, 1]
+
+
+PLACED = [
+    ({}, moved(scale=[2, 3]), [[0, 0], [2, 0], [2, 3]]),
+    (moved(offset=[0.5, 0], scale=[4, 2]), {}, [[0, 0], [1, 0], [1, 1]]),
+    (moved(scale=[0, 0]), {"texCoord": 1}, [[0, 0], [0.25, 0], [0.25, 0.25]]),
+    ({}, {"texCoord": 1}, [[0, 0], [0.25, 0], [0.25, 0.25]]),
+    ({}, {"texCoord": 1} | moved(offset=[0.5, 0.25], rotation=np.pi / 2), [[0.5, 0.25], [0.5, 0], [0.75, 0]]),
+    ({"texCoord": 1}, moved(texCoord=0, offset=[0, 1]), [[0, 1], [1, 1], [1, 2]]),
+]
+
+
+@pytest.mark.parametrize(("base", "normal", "corners"), PLACED)
+def test_each_texture_keeps_its_own_place(tmp_path: Path, base: dict, normal: dict, corners: list) -> None:
+    mesh, warnings = read_mesh(textured(base, normal)[0].save(tmp_path))
+    assert warnings == ()
+    material = mesh.materials[0]
+    assert material.base_color_texture is not None and material.base_color_texture.transform == UNMOVED
+    assert np.allclose(seen(mesh, material.normal_texture)[0], corners, atol=1e-6)
+    write_glb(mesh, tmp_path / "again.glb", {})
+    again, _ = read_mesh(tmp_path / "again.glb")
+    for role in ("base_color_texture", "normal_texture"):
+        ours, theirs = (seen(m, getattr(m.materials[0], role)) for m in (again, mesh))
+        assert np.allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_third_set_of_uvs_is_not_kept_and_that_is_said(tmp_path: Path) -> None:
+    builder, _ = textured({}, {"texCoord": 1}, {"texCoord": 2})
+    mesh, warnings = read_mesh(builder.save(tmp_path))
+    assert any("more than two UVs" in warning for warning in warnings)
+    assert mesh.materials[0].occlusion_texture is not None and mesh.materials[0].occlusion_texture.uv_set == 0
+
+
+def test_strengths_of_normal_and_occlusion_textures_come_back(tmp_path: Path) -> None:
+    builder, _ = textured({}, {"scale": 1.5}, {"strength": 0.25})
+    mesh, warnings = read_mesh(builder.save(tmp_path))
+    write_glb(mesh, tmp_path / "again.glb", {})
+    for material in (mesh.materials[0], read_mesh(tmp_path / "again.glb")[0].materials[0]):
+        assert (material.normal_scale, material.occlusion_strength) == (1.5, 0.25)
+    assert warnings == ()
+
+
+def test_second_uvs_stay_with_their_faces_when_a_node_mirrors_them(tmp_path: Path) -> None:
+    builder, _ = textured({}, {"texCoord": 1})
+    builder.root["nodes"][0]["scale"] = [-1, 1, 1]
+    mesh, _ = read_mesh(builder.save(tmp_path))
+    assert mesh.uv is not None and mesh.second_uv is not None
+    assert np.allclose((mesh.second_uv * [1, -1] + [0, 1]) * 4, mesh.uv * [1, -1] + [0, 1])
 
 
 def test_primitive_without_uv_joins_one_with_uv(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from omagen.shapes import Mesh
 
 def keep_faces(mesh: Mesh, kept: np.ndarray) -> Mesh:
     """`mesh` with only the faces that `kept` (F,), a mask or indices, selects; the vertices stay."""
-    of_faces = {name: getattr(mesh, name) for name in ("uv", "normals", "material_index", "patches")}
+    of_faces = {name: getattr(mesh, name) for name in ("uv", "second_uv", "normals", "material_index", "patches")}
     return replace(mesh, faces=mesh.faces[kept], **{name: a[kept] for name, a in of_faces.items() if a is not None})
 
 

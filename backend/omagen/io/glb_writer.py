@@ -95,7 +95,11 @@ def _check(mesh: Mesh) -> None:
         problem = "a face names a material that does not exist"
     elif mesh.patches is not None and mesh.patches.min() < 0:
         problem = "a face has a negative patch number"
-    elif not all(np.isfinite(a).all() for a in (mesh.vertices, mesh.uv, mesh.normals, mesh.colors) if a is not None):
+    elif not all(
+        np.isfinite(a).all()
+        for a in (mesh.vertices, mesh.uv, mesh.second_uv, mesh.normals, mesh.colors)
+        if a is not None
+    ):
         problem = "it contains infinite or undefined numbers"
     if problem:
         raise OmagenError(ErrorCode.GEOMETRY, f"The object {mesh.name!r} cannot be saved: {problem}.")
@@ -115,14 +119,17 @@ def _primitives(mesh: Mesh, buffer: Buffer) -> tuple[list[dict[str, Any]], list[
 def _primitive(mesh: Mesh, faces: slice | np.ndarray, compact: np.ndarray, buffer: Buffer) -> dict[str, Any]:
     corners = mesh.faces[faces].reshape(-1)
     uv = None if mesh.uv is None else mesh.uv[faces].reshape(-1, 2)
+    second_uv = None if mesh.second_uv is None else mesh.second_uv[faces].reshape(-1, 2)
     normals = None if mesh.normals is None else mesh.normals[faces].reshape(-1, 3)
-    keep, indices = split_corners(corners, uv, normals)
+    keep, indices = split_corners(corners, uv, normals, second_uv)
     vertices = corners[keep]
     attributes = {"POSITION": buffer.add_accessor(mesh.vertices[vertices], ARRAY_BUFFER, bounds=True)}
     if normals is not None:
         attributes["NORMAL"] = buffer.add_accessor(_unit(normals[keep]), ARRAY_BUFFER)
     if uv is not None:
         attributes["TEXCOORD_0"] = buffer.add_accessor(_top_down(uv[keep]), ARRAY_BUFFER)
+    if second_uv is not None:
+        attributes["TEXCOORD_1"] = buffer.add_accessor(_top_down(second_uv[keep]), ARRAY_BUFFER)
     if mesh.colors is not None:
         attributes["COLOR_0"] = buffer.add_accessor(mesh.colors[vertices].clip(0, 1), ARRAY_BUFFER)
     indices_accessor = buffer.add_accessor(indices, ELEMENT_ARRAY_BUFFER)
@@ -133,14 +140,17 @@ def _primitive(mesh: Mesh, faces: slice | np.ndarray, compact: np.ndarray, buffe
 
 
 def split_corners(
-    corners: np.ndarray, uv: np.ndarray | None = None, normals: np.ndarray | None = None
+    corners: np.ndarray,
+    uv: np.ndarray | None = None,
+    normals: np.ndarray | None = None,
+    second_uv: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The smallest set of vertices that can carry per-corner attributes.
 
-    `corners` (C,) int32 vertex of each corner, `uv` (C, 2) and `normals` (C, 3) float32. Returns `keep` (N,), the first
-    corner of each distinct combination, and `indices` (C,) uint32: the combination of each corner.
+    `corners` (C,) int32 vertex of each corner, `uv`, `second_uv` (C, 2) and `normals` (C, 3) float32. Returns `keep`
+    (N,), the first corner of each distinct combination, and `indices` (C,) uint32: the combination of each corner.
     """
-    attributes = [a + np.float32(0) for a in (uv, normals) if a is not None]  # + 0: the same bits for -0
+    attributes = [a + np.float32(0) for a in (uv, normals, second_uv) if a is not None]  # + 0: the same bits for -0
     table = np.hstack([corners[:, None].view(np.uint32), *(a.view(np.uint32) for a in attributes)])
     keep, indices = distinct_rows(table)
     return keep, indices.astype(np.uint32)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
 from omagen.io.images import encode_png
 from omagen.shapes import Material, Texture
-from omagen.shapes.material import Wrap
+from omagen.shapes.material import UNMOVED, Wrap
 
 WRAP_CODES: Final[dict[Wrap, int]] = {"repeat": 10497, "clamp": 33071, "mirror": 33648}
 LINEAR, LINEAR_MIPMAP_LINEAR = 9729, 9987
@@ -40,7 +41,11 @@ class MaterialTable:
             (entry, "emissiveTexture", material.emissive_texture, "emission"),
         ):
             if texture is not None:
-                target[key] = {"index": self._texture(texture, f"{material.name} {role}")}
+                target[key] = {"index": self._texture(texture, f"{material.name} {role}")} | _placement(texture)
+        if material.normal_texture and material.normal_scale != 1:
+            entry["normalTexture"]["scale"] = material.normal_scale
+        if material.occlusion_texture and material.occlusion_strength != 1:
+            entry["occlusionTexture"]["strength"] = material.occlusion_strength
         strength = max(1.0, *material.emissive)
         entry["emissiveFactor"] = [value / strength for value in material.emissive]
         if strength > 1:
@@ -62,8 +67,7 @@ class MaterialTable:
             "samplers": self._samplers,
             "images": self._images,
         }
-        if any("extensions" in material for material in self._materials):
-            tables["extensionsUsed"] = ["KHR_materials_emissive_strength"]
+        tables["extensionsUsed"] = sorted(_extensions(self._materials))
         return {key: table for key, table in tables.items() if table}
 
     def _texture(self, texture: Texture, name: str) -> int:
@@ -83,6 +87,28 @@ class MaterialTable:
             self._images.append({"name": name, "mimeType": "image/png", "bufferView": view})
             self._image_of[key] = len(self._images) - 1
         return self._image_of[key]
+
+
+def _placement(texture: Texture) -> dict[str, Any]:
+    """Which UVs a textureInfo object names, and how KHR_texture_transform moves them; a shear is left out."""
+    info: dict[str, Any] = {"texCoord": texture.uv_set} if texture.uv_set else {}
+    if texture.transform != UNMOVED:
+        a, b, c, d, e, f = texture.transform
+        b, c, d, f = -b, b + c, -d, 1 - e - f  # counted from the top
+        angle = math.atan2(-d, a) if a or d else math.atan2(b, e)
+        width, height = a * math.cos(angle) - d * math.sin(angle), b * math.sin(angle) + e * math.cos(angle)
+        moved = {"offset": [c, f], "rotation": angle, "scale": [width, height]}
+        info["extensions"] = {"KHR_texture_transform": moved}
+    return info
+
+
+def _extensions(tree: Any) -> set[str]:
+    """The names of the extensions that occur in a tree of dicts and lists."""
+    if isinstance(tree, list):
+        return set().union(*(_extensions(item) for item in tree))
+    if not isinstance(tree, dict):
+        return set()
+    return set(tree.get("extensions", ())).union(*(_extensions(item) for item in tree.values()))
 
 
 def _index(table: list[dict[str, int]], entry: dict[str, int]) -> int:

@@ -13,9 +13,9 @@ import numpy as np
 
 from omagen.io.gltf_accessors import Accessors
 from omagen.io.gltf_document import Document, broken, integer, numbers, parse_document, typed
-from omagen.io.gltf_surfaces import DEFAULT, Placement, Surfaces
+from omagen.io.gltf_surfaces import DEFAULT, Surface, Surfaces
 from omagen.io.mesh_parts import MeshBuilder, Part, check_triangles, without_unused
-from omagen.shapes import Material, Mesh
+from omagen.shapes import Mesh
 
 TRIANGLES, STRIP, FAN = 4, 5, 6
 TRANSFORMS: Final = {"matrix", "translation", "rotation", "scale"}
@@ -102,7 +102,7 @@ class _Primitives:
         self._document, self._warn = document, warn
         self.accessors = Accessors(document)
         self._surfaces = Surfaces(document, warn)
-        self._materials: dict[int, tuple[Material, Placement]] = {}
+        self._materials: dict[int, Surface] = {}
         self._parts: dict[int, list[Part]] = {}
         self._triangles = 0
 
@@ -129,12 +129,14 @@ class _Primitives:
         self._triangles += len(faces)
         check_triangles(self._triangles)
         used, faces = without_unused(len(positions), faces)
-        material, placement = self._material(primitive)
-        channel = f"TEXCOORD_{placement.channel}"
-        uv = normals = colors = None
-        if channel in attributes:
-            moved = placement.apply(self._attribute(attributes, channel, positions, used, 2))
-            uv = np.stack([moved[:, 0], 1 - moved[:, 1]], axis=1)[faces]
+        surface = self._material(primitive)
+        uvs: list[np.ndarray | None] = [None, None]
+        for number, placement in enumerate(surface.placements[:2]):
+            channel = f"TEXCOORD_{placement.channel}"
+            if channel in attributes:
+                moved = placement.apply(self._attribute(attributes, channel, positions, used, 2))
+                uvs[number] = np.stack([moved[:, 0], 1 - moved[:, 1]], axis=1)[faces]
+        normals = colors = None
         if "NORMAL" in attributes:
             normals = self._attribute(attributes, "NORMAL", positions, used, 3)[faces]
         if "COLOR_0" in attributes:
@@ -145,10 +147,11 @@ class _Primitives:
         return Part(
             vertices=positions[used],
             faces=faces,
-            uv=uv,
+            uv=uvs[0],
+            second_uv=uvs[1],
             normals=normals,
             colors=colors,
-            material=material,
+            material=surface.material,
             weld=self.accessors.indices(weld)[used] if weld is not None else None,
         )
 
@@ -168,9 +171,9 @@ class _Primitives:
             raise broken(f"{name} has {len(array)} elements for {len(positions)} vertices")
         return array[used]
 
-    def _material(self, primitive: dict[str, Any]) -> tuple[Material, Placement]:
+    def _material(self, primitive: dict[str, Any]) -> Surface:
         if "material" not in primitive:
-            return DEFAULT, Placement()
+            return DEFAULT
         index = integer(primitive["material"], "material")
         if index not in self._materials:
             self._materials[index] = self._surfaces.read(index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -12,9 +12,6 @@ import numpy as np
 from omagen.io.gltf_document import Document, broken, integer, number, numbers, typed
 from omagen.io.gltf_textures import Textures
 from omagen.shapes import Material, Texture
-
-DEFAULT: Final = Material(name="default")
-"""Of primitives that name none. glTF's own default is a rough metal, which no author of such a file has meant."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,23 @@ class Placement:
         matrix = np.array(self.matrix, np.float32).reshape(2, 3)
         return uv @ matrix[:, :2].T + matrix[:, 2]
 
+    def upright(self) -> np.ndarray:
+        """(3, 3) float64: the same for UVs that count from the bottom."""
+        flip = np.array([[1, 0, 0], [0, -1, 1], [0, 0, 1]], np.float64)
+        return flip @ np.vstack([np.reshape(self.matrix, (2, 3)), [0, 0, 1]]) @ flip
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A material, and what its mesh's first and second UVs are made from."""
+
+    material: Material
+    placements: tuple[Placement, ...] = (Placement(),)
+
+
+DEFAULT: Final = Surface(Material(name="default"))
+"""Of primitives that name none. glTF's own default is a rough metal, which no author of such a file has meant."""
+
 
 class Surfaces:
     """The materials of one document."""
@@ -40,8 +54,8 @@ class Surfaces:
         self._document, self._warn = document, warn
         self._textures = Textures(document, warn)
 
-    def read(self, index: int) -> tuple[Material, Placement]:
-        """The material `index`; where its textures are placed differently, the base colour's placement counts."""
+    def read(self, index: int) -> Surface:
+        """The material `index`. The mesh's first UVs are those of its first texture, as placed there."""
         entry = self._document.entry("materials", index)
         name = str(entry.get("name") or f"material {index}")[:60]
         surface = typed(entry.get("pbrMetallicRoughness", {}), dict, "pbrMetallicRoughness")
@@ -52,14 +66,8 @@ class Surfaces:
         placements: list[Placement] = []
 
         def texture(owner: dict[str, Any], key: str, role: str) -> Texture | None:
-            if key not in owner:
-                return None
-            found = self._textures.read(owner[key], role)
-            if found is not None:
-                placements.append(_placement(owner[key]))
-                if number(owner[key].get("scale", owner[key].get("strength", 1)), "the strength of a texture") != 1:
-                    self._warn(f'The strength of the {role} texture of "{name}" is not kept.')
-            return found
+            found = self._textures.read(owner[key], role) if key in owner else None
+            return found and self._placed(found, _placement(owner[key]), placements, name)
 
         base = numbers(surface.get("baseColorFactor", [1, 1, 1, 1]), 4, "baseColorFactor")
         material = Material(
@@ -74,12 +82,36 @@ class Surfaces:
             base_color_texture=texture(surface, "baseColorTexture", "base colour"),
             metallic_roughness_texture=texture(surface, "metallicRoughnessTexture", "metallic-roughness"),
             normal_texture=texture(entry, "normalTexture", "normal"),
+            normal_scale=_weight(entry, "normalTexture", "scale"),
             occlusion_texture=texture(entry, "occlusionTexture", "occlusion"),
+            occlusion_strength=min(max(_weight(entry, "occlusionTexture", "strength"), 0.0), 1.0),
             emissive_texture=texture(entry, "emissiveTexture", "emission"),
         )
-        if len(set(placements)) > 1:
-            self._warn(f'The textures of "{name}" use different UVs; all are put on those of the first.')
-        return material, placements[0] if placements else Placement()
+        return Surface(material, tuple(placements) or (Placement(),))
+
+    def _placed(self, texture: Texture, placement: Placement, placements: list[Placement], name: str) -> Texture:
+        """`texture` on the UVs that are made from one of the `placements`, to which its own may be added."""
+        if placement in placements[:1] or not placements:
+            placements[:] = placements or [placement]
+            return texture
+        first = placements[0].upright()
+        if placement.channel == placements[0].channel and abs(np.linalg.det(first)) > 1e-12:
+            return _moved(texture, placement.upright() @ np.linalg.inv(first), 0)
+        if len(placements) == 1:  # the second UVs are not placed themselves, so that more textures may lie on them
+            placements.append(Placement(placement.channel))
+        if placement.channel == placements[1].channel:
+            return _moved(texture, placement.upright(), 1)
+        self._warn(f'The textures of "{name}" use more than two UVs; some are put on those of the first.')
+        return texture
+
+
+def _moved(texture: Texture, matrix: np.ndarray, uv_set: Literal[0, 1]) -> Texture:
+    a, b, c, d, e, f = (float(value) for value in matrix[:2].reshape(-1))
+    return replace(texture, uv_set=uv_set, transform=(a, b, c, d, e, f))
+
+
+def _weight(entry: dict[str, Any], key: str, field: str) -> float:
+    return number(typed(entry.get(key, {}), dict, key).get(field, 1), f"the {field} of {key}")
 
 
 def _alpha_mode(entry: dict[str, Any]) -> Literal["OPAQUE", "MASK", "BLEND"]:

@@ -24,6 +24,7 @@ class Part:
     vertices: np.ndarray
     faces: np.ndarray
     uv: np.ndarray | None = None
+    second_uv: np.ndarray | None = None
     normals: np.ndarray | None = None
     colors: np.ndarray | None = None
     material: Material | None = None
@@ -44,8 +45,9 @@ class Part:
         return part.reversed() if mirrored else part
 
     def reversed(self) -> Part:
-        uv, normals = (None if a is None else a[:, ::-1] for a in (self.uv, self.normals))
-        return replace(self, faces=self.faces[:, ::-1], uv=uv, normals=normals)
+        corners = (self.uv, self.second_uv, self.normals)
+        uv, second_uv, normals = (None if a is None else a[:, ::-1] for a in corners)
+        return replace(self, faces=self.faces[:, ::-1], uv=uv, second_uv=second_uv, normals=normals)
 
 
 def unit_normals(normals: np.ndarray) -> np.ndarray:
@@ -93,9 +95,7 @@ class MeshBuilder:
         materials = {id(part.material): part.material for part in parts}
         places = {key: place for place, key in enumerate(materials)}
         index = [np.full(len(part.faces), places[id(part.material)], np.int32) for part in parts]
-        uv = normals = colors = None
-        if any(part.uv is not None for part in parts):
-            uv = _joined([np.zeros((len(p.faces), 3, 2)) if p.uv is None else p.uv for p in parts])
+        normals = colors = None
         if any(part.normals is not None for part in parts):
             normals = _joined([flat_normals(p.vertices, p.faces) if p.normals is None else p.normals for p in parts])
         if any(part.colors is not None for part in parts):
@@ -103,7 +103,8 @@ class MeshBuilder:
         mesh = Mesh(
             vertices=_joined([part.vertices for part in parts]),
             faces=np.ascontiguousarray(np.concatenate(faces), np.int32),
-            uv=uv,
+            uv=_joined_uv([part.uv for part in parts], parts),
+            second_uv=_joined_uv([part.second_uv for part in parts], parts),
             normals=normals,
             colors=colors,
             material_index=np.concatenate(index) if len(materials) > 1 else None,
@@ -124,6 +125,12 @@ def check_triangles(count: int) -> None:
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate(arrays), np.float32)
+
+
+def _joined_uv(uvs: list[np.ndarray | None], parts: list[Part]) -> np.ndarray | None:
+    if all(uv is None for uv in uvs):
+        return None
+    return _joined([np.zeros((len(p.faces), 3, 2)) if uv is None else uv for uv, p in zip(uvs, parts, strict=True)])
 
 
 def _rejoined(mesh: Mesh, welds: list[np.ndarray | None]) -> Mesh:

@@ -95,11 +95,12 @@ def _without_undefined(mesh: Mesh, warn: Callable[[str], None]) -> Mesh:
     is_finite = np.all(np.isfinite(mesh.vertices), axis=1)
     attributes = {
         key: np.nan_to_num(array, nan=0, posinf=0, neginf=0)
-        for key, array in (("uv", mesh.uv), ("normals", mesh.normals), ("colors", mesh.colors))
-        if array is not None and not np.isfinite(array).all()
+        for key in ("uv", "second_uv", "normals", "colors")
+        if (array := getattr(mesh, key)) is not None and not np.isfinite(array).all()
     }
     if attributes:
-        warn(f"Undefined numbers in its {' and '.join(attributes)} are taken as 0.")
+        names = " and ".join(key.replace("_", " ") for key in attributes)
+        warn(f"Undefined numbers in its {names} are taken as 0.")
         mesh = replace(mesh, **attributes)
     if is_finite.all():
         return mesh

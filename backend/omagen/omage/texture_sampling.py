@@ -151,10 +151,10 @@ def _byte(
     """Channel k between four texels of level 0."""
     c, t = np.uint64(k), np.uint64(256 * k)
     return _blend(
-        table[t + texels[p + c]],
-        table[t + texels[q + c]],
-        table[t + texels[r + c]],
-        table[t + texels[s + c]],
+        np.float32(table[t + texels[p + c]]),
+        np.float32(table[t + texels[q + c]]),
+        np.float32(table[t + texels[r + c]]),
+        np.float32(table[t + texels[s + c]]),
         east,
         south,
     )
@@ -173,8 +173,8 @@ def _number(
 ) -> np.float32:
     """Channel k between four texels of a level above 0."""
     c = np.uint64(k)
-    one = np.float32(1.0)
-    value = _blend(one * texels[p + c], one * texels[q + c], one * texels[r + c], one * texels[s + c], east, south)
+    a, b = np.float32(texels[p + c]), np.float32(texels[q + c])
+    value = _blend(a, b, np.float32(texels[r + c]), np.float32(texels[s + c]), east, south)
     return value * np.float32(1 / 65535)
 
 
