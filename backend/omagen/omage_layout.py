@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -46,6 +47,11 @@ MAX_PICTURE_BYTES: Final = 144 * 2**20
 """A geometry picture of 4096 x 4096 that does not compress at all."""
 MAX_TOTAL_BYTES: Final = 320 * 2**20
 MAX_ENTRIES: Final = 64
+MAX_DIRECTORY_BYTES: Final = 2**20
+_TAIL_BYTES: Final = 22 + 2**16
+_END_MARK: Final = b"PK\5\6"
+_END_RECORD: Final = struct.Struct("<4s4H2LH")
+"""The end of a zip file's directory; its sixth number is the directory's length in bytes."""
 
 ALPHA_MODES: Final = ("OPAQUE", "MASK", "BLEND")
 
@@ -128,7 +134,7 @@ def unpack(source: Path | bytes) -> dict[str, bytes]:
     Raises `OmagenError` (input): damaged, too large, no geometry, or with names that are not plain file names.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+        with open_archive(source) as archive:
             entries = archive.infolist()
             _check_entries(entries)
             return {entry.filename: archive.read(entry) for entry in entries if entry.filename in FILES}
@@ -136,6 +142,27 @@ def unpack(source: Path | bytes) -> dict[str, bytes]:
         raise
     except Exception as error:  # a damaged archive makes zipfile and zlib raise almost anything
         raise _error(f"the file is a damaged archive ({str(error)[:100] or type(error).__name__})") from error
+
+
+def open_archive(source: Path | bytes) -> zipfile.ZipFile:
+    """Open a zip file, unless its directory is so long that merely listing it would take all memory.
+
+    Raises `OmagenError` (input), and for damaged files whatever zipfile raises.
+    """
+    if isinstance(source, bytes):
+        tail = source[-_TAIL_BYTES:]
+    else:
+        with source.open("rb") as file:
+            file.seek(max(source.stat().st_size - _TAIL_BYTES, 0))
+            tail = file.read()
+    end = len(tail) - _END_RECORD.size  # where it is when the archive has no comment; else, as zipfile does, search
+    if end < 0 or tail[end : end + 4] != _END_MARK or not tail.endswith(b"\0\0"):
+        end = tail.rfind(_END_MARK)
+    if 0 <= end <= len(tail) - _END_RECORD.size:
+        directory_bytes = _END_RECORD.unpack_from(tail, end)[5]
+        if directory_bytes > MAX_DIRECTORY_BYTES or tail[max(end - 20, 0) : end].startswith(b"PK\6\7"):
+            raise _error("the archive holds too many files")
+    return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:

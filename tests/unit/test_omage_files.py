@@ -134,6 +134,12 @@ def test_a_picture_that_holds_fewer_pixels_than_it_says_is_refused() -> None:
     refused({GEOMETRY_FILE: picture(4096, 4096, bytes(100))})
 
 
+def test_a_picture_in_very_many_pieces_is_refused() -> None:
+    data = omage_files(random_omage())[GEOMETRY_FILE]
+    empty = struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    assert "pieces" in refused({GEOMETRY_FILE: data[:33] + empty * 2**17 + data[33:]}).message
+
+
 def test_a_picture_that_unpacks_to_more_than_it_says_costs_no_memory() -> None:
     rows = np.full((64, 64 * 8 + 1), 255, np.uint8)
     rows[:, 0] = 0

@@ -138,6 +138,26 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_unread() -> None:
         omage_layout.unpack(bomb)
 
 
+@pytest.mark.parametrize("comment", [b"", b"a comment", b"PK\5\6"])
+def test_an_archive_of_very_many_files_is_refused_unlisted(comment: bytes) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(GEOMETRY_FILE, b"picture")
+        file.comment = comment
+    data = bytearray(buffer.getvalue())
+    end = data.index(b"PK\5\6")
+    data[end + 12 : end + 16] = (2**27).to_bytes(4, "little")
+    with pytest.raises(OmagenError, match=r"too many files|damaged"):
+        omage_layout.unpack(bytes(data))
+
+
+def test_an_archive_with_a_comment_is_read() -> None:
+    buffer = io.BytesIO(omage_layout.pack({GEOMETRY_FILE: b"picture"}))
+    with zipfile.ZipFile(buffer, "a") as file:
+        file.comment = b"from a friend"
+    assert omage_layout.unpack(buffer.getvalue()) == {GEOMETRY_FILE: b"picture"}
+
+
 def test_an_archive_that_lies_about_its_sizes_is_refused() -> None:
     data = bytearray(archive({GEOMETRY_FILE: bytes(100_000)}, zipfile.ZIP_DEFLATED))
     directory = data.rindex(b"PK\x01\x02")

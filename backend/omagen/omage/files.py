@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -55,8 +54,10 @@ def read_omage(path: Path) -> tuple[Omage, tuple[str, ...]]:
     if not path.is_file():
         raise _unreadable(f"There is no omage at {path.name!r}.")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with omage_layout.open_archive(path) as archive:
             arrays = any(name.endswith(".npy") for name in archive.namelist())
+    except OmagenError:
+        raise
     except Exception as error:  # a damaged archive makes zipfile raise almost anything
         raise _unreadable(f"{title[:1].upper()}{title[1:]} is damaged or not an omage.") from error
     if arrays:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from omagen.omage_layout import MAX_RESOLUTION, MIN_RESOLUTION
+from omagen.omage_layout import MAX_RESOLUTION, MIN_RESOLUTION, open_archive
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Omage
 
@@ -84,7 +84,7 @@ def omage_of_array(array: np.ndarray, title: str, warn: Callable[[str], None]) -
 
 
 def _read_array(source: Path | bytes, title: str) -> np.ndarray:
-    with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+    with open_archive(source) as archive:
         entries = {entry.filename: entry for entry in archive.infolist() if entry.filename.endswith(".npy")}
         entry = entries.get(f"{ARRAY}.npy") or (next(iter(entries.values())) if len(entries) == 1 else None)
         if entry is None:

@@ -20,6 +20,8 @@ from isal import isal_zlib
 from omagen.protocol import ErrorCode, OmagenError
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_MOST_CHUNKS: Final = 2**16
+"""Common encoders cut the pixels into pieces of 8 KiB at least, so 2**14 of them hold the largest picture."""
 _NO_FILTER: Final = 0
 _UP: Final = 2
 _COLOR_TYPES: Final = {1: 0, 3: 2, 4: 6}
@@ -73,8 +75,8 @@ class _Parts:
 def _parts(data: bytes, title: str) -> _Parts:
     """Walk the file's chunks without decoding anything; text, colour profiles and animations are left behind."""
     view, chunks, compressed, header, position = memoryview(data), [], [], b"", len(SIGNATURE)
-    kind = transparent = None
-    while kind != b"IEND":
+    transparent = False
+    for _ in range(_MOST_CHUNKS):
         if position + 12 > len(data):
             raise _damaged(title, "it ends too early")
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -89,10 +91,14 @@ def _parts(data: bytes, title: str) -> _Parts:
         transparent = transparent or kind == b"tRNS"
         if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT"):
             chunks.append(view[position:end])
+        if kind == b"IEND":
+            break
         position = end
+    else:
+        raise _damaged(title, "it is in too many pieces")
     width, height, depth, color_type, _, _, interlace = struct.unpack(">IIBBBBB", header)
     joined = b"".join(compressed)
-    return _Parts(width, height, depth, color_type, bool(interlace), tuple(chunks), joined, bool(transparent))
+    return _Parts(width, height, depth, color_type, bool(interlace), tuple(chunks), joined, transparent)
 
 
 def _decode_own(parts: _Parts, title: str) -> np.ndarray | None:

@@ -65,18 +65,17 @@ class Reduced:
 def downsample(omage: np.ndarray, factor: int) -> Reduced:
     """Edge snapping: a cell with chart edges in it takes their mean, any other cell the sample in its middle.
 
-    So charts keep their outline, and thin ones never vanish. `omage`: (R, R, C) in [0, 1], R a multiple of `factor`.
+    So charts keep their outline, and thin ones never vanish. `omage`: (R, R, C) in [0, 1], sides multiples of `factor`.
     Beyond the picture counts as empty.
     """
     omage = omage.astype(np.float64)
-    size = omage.shape[0] // factor
+    rows, columns = (nearest_rows(size, factor) for size in omage.shape[:2])
     occupied = omage[..., OCCUPANCY] >= 0.5
     edge = occupied & ~_eroded(occupied)
-    cells = (size, factor, size, factor)
+    cells = (len(rows), factor, len(columns), factor)
     count = edge.reshape(cells).sum(axis=(1, 3))
     total = np.where(edge[..., None], omage, 0).reshape(*cells, -1).sum(axis=(1, 3))
-    rows = nearest_rows(omage.shape[0], factor)
-    nearest = omage[np.ix_(rows, rows)]
+    nearest = omage[np.ix_(rows, columns)]
     snapped = np.where(count[..., None] > 0, total / np.maximum(count, 1)[..., None], nearest)
     origin = np.where(count > 0, 1.0, np.where(nearest[..., OCCUPANCY] >= 0.5, 0.5, 0.0))
     return Reduced(snapped, nearest, edge, count > 0, origin)
