@@ -92,6 +92,14 @@ def test_maps_are_read_in_any_colour_mode(mode: str) -> None:
     np.testing.assert_array_equal(read.roughness, grey[::-1] / np.float32(255))
 
 
+def test_colours_where_grey_is_expected_are_averaged_with_a_warning() -> None:
+    red = np.zeros((32, 32, 3), np.uint8)
+    red[..., 0] = 255
+    read, warnings = read_files(omage_files(random_omage()) | {ROUGHNESS_FILE: pillow_png(red)})
+    assert "grey is expected" in warnings[0]
+    np.testing.assert_allclose(read.roughness, 1 / 3, atol=1e-6)
+
+
 def test_a_sixteen_bit_map_is_scaled_not_cut() -> None:
     pixels = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32) * 64
     read, _ = read_files(omage_files(random_omage()) | {METALNESS_FILE: cv2_png(pixels)})

@@ -64,11 +64,6 @@ def omage_of_npz(source: Path | bytes, title: str, warn: Callable[[str], None]) 
         raise
     except Exception as error:  # a damaged archive makes zipfile, zlib and numpy raise almost anything
         raise _error(title, f"is damaged ({str(error)[:100] or type(error).__name__})") from error
-    return omage_of_array(array, title, warn)
-
-
-def omage_of_array(array: np.ndarray, title: str, warn: Callable[[str], None]) -> Omage:
-    """As `omage_of_npz`, of an array (R, R, 4, 9 or 12) whose layout is already checked."""
     occupancy = _occupancy(array, title)
     if array.dtype == np.uint8:
         warn(f"{title[:1].upper()}{title[1:]} has 8 bits per channel: positions are rounded to 1/255 of the size.")

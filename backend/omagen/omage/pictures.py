@@ -74,7 +74,7 @@ def planes_of(pictures: Mapping[str, np.ndarray], emission_strength: float, warn
             planes["opacity"] = _fitted(_unit(albedo[..., 3]), resolution, ALBEDO_FILE, lambda message: None)
     for file, field in ((METALNESS_FILE, "metalness"), (ROUGHNESS_FILE, "roughness")):
         if file in pictures:
-            planes[field] = _fitted(_unit(_as_grey(pictures[file][::-1])), resolution, file, warn)
+            planes[field] = _fitted(_unit(_as_grey(pictures[file][::-1], file, warn)), resolution, file, warn)
     if EMISSION_FILE in pictures:
         emission = _fitted(_linear(_as_color(pictures[EMISSION_FILE][::-1])), resolution, EMISSION_FILE, warn)
         planes["emission"] = emission * np.float32(emission_strength)
@@ -149,10 +149,12 @@ def _as_color(picture: np.ndarray) -> np.ndarray:
     return picture[..., :3] if picture.shape[2] >= 3 else np.repeat(picture[..., :1], 3, axis=2)
 
 
-def _as_grey(picture: np.ndarray) -> np.ndarray:
+def _as_grey(picture: np.ndarray, file: str, warn: Warn) -> np.ndarray:
     """The first channel of grey pictures, the mean of colours."""
-    if picture.shape[2] < 3:
-        return picture[..., 0]
+    red = picture[..., 0]
+    if picture.shape[2] < 3 or ((red == picture[..., 1]) & (red == picture[..., 2])).all():
+        return red
+    warn(f"{file} has colours where grey is expected; their mean is taken.")
     return np.round(picture[..., :3].mean(axis=-1)).astype(picture.dtype)
 
 
