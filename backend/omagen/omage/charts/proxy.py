@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typing import Final
+
 import numpy as np
 from numba import njit
+
+from omagen.omage.charts.preparation import Surface
+from omagen.omage.charts.topology import opposite_half_edges
+from omagen.omage.charts.validity import group_order
+
+LEAST_FACES: Final = 150
+"""Fewer would not show a component's shape."""
+WORTHWHILE: Final = 1.5
+"""Components with at most so many times the faces they would get stay as they are."""
+TORN: Final = 0.02
+"""Share of open half-edges that decimation may add to a closed component."""
+MOST_FACES_WHOLE: Final = 4000
+"""Components up to this size are used whole when decimation tears them."""
 
 
 @dataclass(frozen=True)
@@ -18,16 +33,45 @@ class Proxy:
     """(V,) int32: the proxy's vertex that each vertex of the mesh was merged into"""
 
 
-def decimated(vertices: np.ndarray, faces: np.ndarray, target: int) -> Proxy:
-    """About `target` faces in place of `faces` (F, 3) over `vertices` (V, 3) (Garland and Heckbert 1997)."""
+def decimated(surface: Surface, target: int) -> Proxy:
+    """A stand-in of about `target` faces (Garland and Heckbert 1997), component by component.
+
+    Components keep at least `LEAST_FACES`; those that have hardly more, or come out torn, stay as they are.
+    """
+    order, start = group_order(surface.component, surface.components)
+    corner_order = surface.faces[order]
+    vertices, faces = [], []
+    standin, count = np.full(len(surface.vertices), -1, np.int32), 0
+    small = np.diff(start) <= WORTHWHILE * np.maximum(LEAST_FACES, target * np.diff(start) / len(order))
+    whole = corner_order[np.repeat(small, np.diff(start))]
+    for piece in [whole, *(corner_order[start[i] : start[i + 1]] for i in np.flatnonzero(~small))]:
+        if len(piece) == 0:
+            continue
+        used, local = np.unique(piece, return_inverse=True)
+        local = np.ascontiguousarray(local.reshape(-1, 3).astype(np.int32))
+        points, simple, into = surface.vertices[used], local, np.arange(len(used))
+        if piece is not whole:
+            points, simple, into = _simplified(points, local, max(LEAST_FACES, round(target * len(piece) / len(order))))
+        vertices.append(points.astype(np.float32))
+        faces.append((simple + count).astype(np.int32))
+        standin[used] = into + count
+        count += len(points)
+    return Proxy(np.concatenate(vertices), np.ascontiguousarray(np.concatenate(faces)), standin)
+
+
+def _simplified(vertices: np.ndarray, faces: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vertices, faces, and which of the vertices each of the given ones was merged into."""
     import fast_simplification
 
     _, _, collapses = fast_simplification.simplify(vertices, faces, target_count=target, return_collapses=True)
-    coarse, coarse_faces, standin = fast_simplification.replay_simplification(vertices, faces, collapses)
-    coarse_faces = coarse_faces.astype(np.int32)
+    coarse, coarse_faces, into = fast_simplification.replay_simplification(vertices, faces, collapses)
     a, b, c = coarse_faces.T
-    coarse_faces = np.ascontiguousarray(coarse_faces[(a != b) & (b != c) & (c != a)])
-    return Proxy(coarse.astype(np.float32), coarse_faces, standin.astype(np.int32))
+    coarse_faces = coarse_faces[(a != b) & (b != c) & (c != a)].astype(np.int32)
+    was_open = (opposite_half_edges(faces) < 0).mean()
+    is_torn = len(coarse_faces) < 8 or (opposite_half_edges(coarse_faces) < 0).mean() > TORN + 4 * was_open
+    if is_torn and len(faces) <= MOST_FACES_WHOLE:
+        return vertices, faces, np.arange(len(vertices))
+    return coarse, coarse_faces, into
 
 
 def nearest_proxy_face(corners: np.ndarray, faces: np.ndarray, proxy: Proxy, usable: np.ndarray) -> np.ndarray:
@@ -137,26 +181,3 @@ def carried_uv(
         if count[node] > 0:
             total[node] /= count[node]
     return total, count > 0
-
-
-@njit(cache=True, nogil=True)
-def fill_unknown(uv: np.ndarray, is_known: np.ndarray, face_vertex: np.ndarray) -> None:
-    """Give chart vertices that are not yet known the mean of their known neighbours, ring by ring."""
-    while True:
-        total, count = np.zeros(uv.shape), np.zeros(len(uv))
-        for face in range(len(face_vertex)):
-            for k in range(3):
-                node = face_vertex[face, k]
-                if is_known[node]:
-                    continue
-                for step in range(1, 3):
-                    other = face_vertex[face, (k + step) % 3]
-                    if is_known[other]:
-                        total[node] += uv[other]
-                        count[node] += 1
-        if not count.any():
-            return
-        for node in range(len(uv)):
-            if count[node] > 0:
-                uv[node] = total[node] / count[node]
-                is_known[node] = True

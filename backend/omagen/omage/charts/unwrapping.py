@@ -9,11 +9,12 @@ import numpy as np
 from omagen.omage.charts.charting import Progress
 from omagen.omage.charts.labels import cleaned
 from omagen.omage.charts.preparation import Surface, as_surface
-from omagen.omage.charts.proxy import carried_uv, decimated, fill_unknown, nearest_proxy_face
+from omagen.omage.charts.proxy import carried_uv, decimated, nearest_proxy_face
 from omagen.omage.charts.relaxation import relaxed
 from omagen.omage.charts.stretch import double_areas
 from omagen.omage.charts.topology import chart_vertices, inner_half_edges
 from omagen.omage.charts.validity import signed_areas
+from omagen.omage.charts.unfolding import unfold
 from omagen.omage.charts.xatlas_charts import xatlas_charts
 
 MOST_FACES_DIRECT: Final = 8000
@@ -39,7 +40,7 @@ def _by_xatlas(surface: Surface) -> tuple[np.ndarray, np.ndarray]:
 def _by_proxy(surface: Surface, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
     corners = surface.corners()
     progress("Decimating", 0.2)
-    proxy = decimated(surface.vertices, surface.faces, PROXY_FACES)
+    proxy = decimated(surface, PROXY_FACES)
     progress("Cutting charts", 0.4)
     coarse_label, coarse_uv = _by_xatlas(
         as_surface(proxy.vertices, proxy.faces, np.zeros(len(proxy.faces), np.int32), {})
@@ -54,7 +55,7 @@ def _by_proxy(surface: Surface, progress: Progress) -> tuple[np.ndarray, np.ndar
     triangles = proxy.vertices[proxy.faces].astype(np.float64)
     is_same = (nearest >= 0) & (carried == label)
     uv, is_known = carried_uv(corners, face_vertex, vertices, nearest, is_same, triangles, coarse_uv)
-    fill_unknown(uv, is_known, face_vertex)
+    unfold(uv, is_known, face_vertex, corners)
     progress("Flattening", 0.7)
     uv = relaxed(uv, face_vertex, corners, SWEEPS)
     return label, uv[face_vertex]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from omagen.omage.charts.topology import chart_vertices
+
+SIZE: Final = 1000.0
+"""Extent of the mesh that xatlas is given: it takes triangles of an area below 1e-7 for none, at any scale."""
 
 
 def xatlas_charts(
@@ -22,7 +27,7 @@ def xatlas_charts(
     place = np.empty(count, np.int32)
     place[corner_vertex] = faces.reshape(-1)
     low = vertices.min(axis=0)
-    extent = float(np.ptp(vertices, axis=0).max()) or 1.0  # xatlas has absolute tolerances
+    extent = (float(np.ptp(vertices, axis=0).max()) or 1.0) / SIZE
     atlas = xatlas.Atlas()
     atlas.add_mesh(
         ((vertices - low) / extent)[place].astype(np.float32), corner_vertex.reshape(-1, 3).astype(np.uint32)
