@@ -7,22 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from omagen.protocol import ErrorCode, OmagenError
-from omagen.shapes import Mesh, Picture
+from omagen.shapes import Mesh, Omage, Picture
 
 PREVIEW_SIZE = 256
 """Pixels a side of `preview.png`."""
+PREVIEW_RESOLUTION = 256
+"""An omage is decoded to at most this resolution for its preview; its textures keep theirs."""
 
 
 def write_shape(
-    shape: Mesh | Picture, folder: Path, provenance: dict[str, Any], progress: Callable[[str, float], None]
+    shape: Mesh | Picture | Omage, folder: Path, provenance: dict[str, Any], progress: Callable[[str, float], None]
 ) -> dict[str, Any]:
-    """Write `object.glb` or `picture.png`, and `preview.png`, into `folder`; returns the quality report.
+    """Write `object.glb`, `picture.png` or `object.omage`, and `preview.png` into `folder`; returns the quality report.
 
     Raises `OmagenError`: geometry for a shape without content, environment for a full disk, cancelled from `progress`.
     """
     try:
         if isinstance(shape, Mesh):
             return _write_mesh(shape, folder, provenance, progress)
+        if isinstance(shape, Omage):
+            return _write_omage(shape, folder, progress)
         return _write_picture(shape, folder, progress)
     except OSError as error:
         raise OmagenError(
@@ -49,6 +53,21 @@ def _write_mesh(
     progress("Drawing the preview", 0.7)
     (folder / "preview.png").write_bytes(encode_png(render_preview(mesh, PREVIEW_SIZE)))
     return report
+
+
+def _write_omage(omage: Omage, folder: Path, progress: Callable[[str, float], None]) -> dict[str, Any]:
+    from omagen.geometry.preview import render_preview
+    from omagen.io.images import encode_png
+    from omagen.omage.decode import decode
+    from omagen.omage.files import write_omage
+    from omagen.omage.quality import layout_report
+
+    progress("Writing the omage", 0.0)
+    write_omage(omage, folder / "object.omage")
+    progress("Drawing the preview", 0.6)
+    mesh, decoding = decode(omage, resolution=min(omage.resolution, PREVIEW_RESOLUTION))
+    (folder / "preview.png").write_bytes(encode_png(render_preview(mesh, PREVIEW_SIZE)))
+    return layout_report(omage) | {"charts": decoding["charts"]}
 
 
 def _write_picture(picture: Picture, folder: Path, progress: Callable[[str, float], None]) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from omagen.protocol import EngineInfo, Request
 
 if TYPE_CHECKING:  # numpy comes with the shapes, and describing an engine must stay cheap
-    from omagen.shapes import Mesh, Picture
+    from omagen.shapes import Mesh, Omage, Picture
+
+    Shape = Mesh | Picture | Omage
 
 
 class RunProgress(Protocol):
@@ -41,9 +43,12 @@ class Engine(Protocol):
         """Bring weights and compiled kernels into memory on `device`. Called once per worker, before the first run."""
         ...
 
-    def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> Mesh | Picture:
+    def run(
+        self, request: Request, files: Mapping[str, Path], progress: RunProgress
+    ) -> Shape | tuple[Shape, dict[str, Any]]:
         """Do the work. `request` is complete and valid; `files` maps the ids of file inputs to readable paths.
 
-        Raises `OmagenError` for whatever the user can understand or mend.
+        Returns the shape or, with it, what is worth knowing about its making: plain JSON that joins `report` in
+        `result.json`. Raises `OmagenError` for whatever the user can understand or mend.
         """
         ...

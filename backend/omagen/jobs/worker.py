@@ -109,7 +109,8 @@ class Worker:
             engine = self._engine(request)
             info = engine.describe()
             seconds["load"] = time.perf_counter() - begin
-            shape = engine.run(request, files, reporter)
+            made = engine.run(request, files, reporter)
+            shape, making = made if isinstance(made, tuple) else (made, {})
             seconds["run"] = time.perf_counter() - begin - seconds["load"]
             reporter.begin_finish()
             name = request.name or getattr(shape, "name", "") or info.title
@@ -123,7 +124,7 @@ class Worker:
                 "licence": info.licence,
                 "weights": [],
             }
-            report = write_shape(shape, folder, provenance, reporter)
+            report = write_shape(shape, folder, provenance, reporter) | making
             seconds["total"] = time.perf_counter() - begin
             seconds["finish"] = seconds["total"] - seconds["load"] - seconds["run"]
         outcome = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -16,36 +16,94 @@ from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh, Omage
 
 Switch = bool | Literal["auto"]
-"""`auto`: only where the omage does not say itself which pixels are one point, as generated ones do not."""
+"""`auto`: for omages that do not say themselves which pixels are one point, as generated and published ones."""
 
 
-def decode(omage: Omage, *, normals: bool = True) -> tuple[Mesh, dict[str, Any]]:
+def decode(
+    omage: Omage,
+    *,
+    resolution: int = 0,
+    close_seams: Switch = "auto",
+    fill_holes: Switch = "auto",
+    remove_outliers: Switch = "auto",
+    normals: bool = True,
+) -> tuple[Mesh, dict[str, Any]]:
     """The mesh of an omage: metres, +Y up, one material with textures of the omage's resolution; and how it came about.
 
-    Texture coordinates are the centres of pixels. Corner normals are the stored ones, each side of a seam its own;
-    without any they follow from the surface. Pixels with the same seam number are one vertex, so that what was closed
-    is closed. Report, plain JSON: triangles, vertices, charts, lost_charts (without a triangle), dropped_pixels (in no
-    triangle), split_edges. Raises `OmagenError` (geometry) where there is no triangle.
+    `resolution`: of the mesh, 0 for the omage's own. Texture coordinates are the centres of pixels. Corner normals are
+    the stored ones, each side of a seam its own; without any they follow from the surface. Pixels with the same seam
+    number are one vertex, so that what was closed is closed.
+
+    Report, plain JSON: resolution, triangles, vertices, charts, lost_charts (without a triangle), dropped_pixels (in no
+    triangle), split_edges; where it was asked for `outliers`, `seams` and `holes` with the counts of `Cleaned`,
+    `Closing` and `Filling`, lengths in metres. Raises `OmagenError` (geometry) where there is no triangle.
     """
-    labels = chart_labels(omage)
-    surface = build_surface(labels, omage.position, omage.seam, omage.normal)
+    shape = omage
+    if resolution not in (0, omage.resolution):
+        from omagen.omage.lod import resize
+
+        shape = resize(omage, resolution)
+    is_silent = omage.seam is None
+    repair = _Repair(
+        *(is_silent if switch == "auto" else switch for switch in (remove_outliers, close_seams, fill_holes))
+    )
+    surface, labels, position = _surface(shape, repair)
+    vertices = restore_vertices(surface.vertices, omage.centre, omage.scale)
+    ranks = patch_ranks(labels, position)
+    mesh = Mesh(
+        vertices=vertices,
+        faces=surface.faces,
+        uv=corner_uv(surface),
+        normals=_corner_normals(surface, vertices, shape) if normals else None,
+        materials=(material_of(omage),),
+        patches=ranks[surface.face_labels(labels)],
+        name=omage.name,
+    )
+    return mesh, _report(surface, ranks, omage.scale, repair) | {"resolution": shape.resolution}
+
+
+@dataclass
+class _Repair:
+    """What to do about omages without side data, and what came of it."""
+
+    remove_outliers: bool
+    close_seams: bool
+    fill_holes: bool
+    done: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Counts, and lengths in the unit of the positions, by what was done"""
+
+
+def _surface(omage: Omage, repair: _Repair) -> tuple[Surface, np.ndarray, np.ndarray]:
+    """The triangles, and the labels and positions that they are made of, with all repairs."""
+    labels, position, seam, winding = chart_labels(omage), omage.position, omage.seam, None
+    if repair.remove_outliers:
+        from omagen.omage.outliers import remove_outliers
+
+        cleaned = remove_outliers(labels, position)
+        labels, position = cleaned.labels, cleaned.position
+        repair.done["outliers"] = {"moved": cleaned.moved, "removed": cleaned.removed, "specks": cleaned.specks}
+    if repair.close_seams and seam is None:
+        from omagen.omage.closing import close_seams
+
+        closing = close_seams(labels, position, omage.normal)
+        seam, winding = closing.seam, closing.winding
+        counts = {name: getattr(closing, name) for name in ("border", "joined", "pairs")}
+        repair.done["seams"] = counts | {"gap_mean": closing.gap_mean, "gap_max": closing.gap_max}
+    surface = build_surface(labels, position, seam, omage.normal, winding)
     if not len(surface.faces):
         raise OmagenError(
             ErrorCode.GEOMETRY,
             "The omage holds no surface: nowhere do three neighbouring pixels belong together.",
             "Choose an omage with occupied pixels.",
         )
-    ranks = patch_ranks(labels, omage.position)
-    vertices = restore_vertices(surface.vertices, omage.centre, omage.scale)
-    mesh = Mesh(
-        vertices=vertices,
-        faces=surface.faces,
-        uv=corner_uv(surface),
-        normals=_corner_normals(surface, vertices, omage) if normals else None,
-        materials=(material_of(omage),),
-        name=omage.name,
-    )
-    return replace(mesh, patches=ranks[surface.face_labels(labels)]), _report(surface, ranks)
+    if repair.fill_holes:
+        from omagen.omage.holes import fill_holes
+
+        filling = fill_holes(surface, labels)
+        surface = filling.surface
+        counts = {"open_edges": filling.open_edges, "filled": filling.holes, "triangles": filling.triangles}
+        repair.done["holes"] = counts
+    return surface, labels, position
 
 
 def _corner_normals(surface: Surface, vertices: np.ndarray, omage: Omage) -> np.ndarray:
@@ -54,7 +112,9 @@ def _corner_normals(surface: Surface, vertices: np.ndarray, omage: Omage) -> np.
     return stored_normals(surface, omage.normal)
 
 
-def _report(surface: Surface, ranks: np.ndarray) -> dict[str, Any]:
+def _report(surface: Surface, ranks: np.ndarray, scale: float, repair: _Repair) -> dict[str, Any]:
+    if "seams" in repair.done:
+        repair.done["seams"] |= {name: repair.done["seams"][name] * scale for name in ("gap_mean", "gap_max")}
     return {
         "triangles": len(surface.faces),
         "vertices": len(surface.vertices),
@@ -62,4 +122,4 @@ def _report(surface: Surface, ranks: np.ndarray) -> dict[str, Any]:
         "lost_charts": surface.lost_labels,
         "dropped_pixels": surface.dropped_pixels,
         "split_edges": surface.splits,
-    }
+    } | repair.done

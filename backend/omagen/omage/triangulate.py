@@ -55,7 +55,11 @@ class Surface:
 
 
 def build_surface(
-    labels: np.ndarray, position: np.ndarray, seam: np.ndarray | None = None, normal: np.ndarray | None = None
+    labels: np.ndarray,
+    position: np.ndarray,
+    seam: np.ndarray | None = None,
+    normal: np.ndarray | None = None,
+    winding: np.ndarray | None = None,
 ) -> Surface:
     """Triangulate a labelled picture of positions.
 
@@ -63,21 +67,24 @@ def build_surface(
     `seam` (H, W) int32: pixels with the same number from 0 up become one vertex at their mean; without it, those pixels
     do that lie on borders of charts at the same position to 1/65535. `normal` (H, W, 3) float32, of any length: decides
     which way round each chart's triangles go and which diagonals they use; without it they go counter-clockwise in the
-    picture, row 0 being its bottom. An edge has more than two triangles only where three borders or more were welded.
+    picture, row 0 being its bottom. `winding` (C,) int8, 1 or -1 for each label, overrules both. An
+    edge has more than two triangles only where three borders or more were welded.
     """
     labels = np.ascontiguousarray(labels, np.int32)
     position = np.ascontiguousarray(position, np.float32)
     dense, count = _dense(labels)
-    blocks, standing, triangles = _find_blocks(dense)
+    blocks, standing, triangles = find_blocks(dense)
     if seam is None:
         seam = coinciding_pixels(standing, position)
     seam, classes = _dense(np.ascontiguousarray(seam, np.int32))
     vertex, vertices, is_shared = number_vertices(standing, seam, classes, position)
     if normal is None:
-        normal, sign = pixel_normals(dense, position), np.ones(count, np.int8)
+        sign = np.ones(count, np.int8) if winding is None else winding
+        normal = pixel_normals(dense, position)
+        normal *= sign[dense][..., None]
     else:
         normal = np.ascontiguousarray(normal, np.float32)
-        sign = winding_signs(dense, count, blocks, position, normal)
+        sign = winding_signs(dense, count, blocks, position, normal) if winding is None else winding
     pixels_of = (
         dense.reshape(-1),
         standing.reshape(-1),
@@ -121,7 +128,7 @@ def _count_losses(labels: np.ndarray, standing: np.ndarray, count: int) -> tuple
 
 
 @numba.njit(cache=True, nogil=True)
-def _find_blocks(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+def find_blocks(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """`blocks` (H, W) uint8: the corners that make triangles of the block whose lower left one is the pixel; `standing`
     (H, W) uint8: 0 for pixels in no triangle, 1 inside of charts, `BORDER`; and the number of triangles."""
     height, width = labels.shape
