@@ -61,7 +61,7 @@ def cutout_delivery(key: str, title: str) -> Delivery:
             if cutouts.picture_key(scene.omagen, bpy.context) == key:
                 scene.omagen.mask = image
                 scene.omagen.use_mask = True
-        _push_undo(f"Cut out {title}")
+        push_undo(f"Cut out {title}")
         return Made(image.name)
 
     return Delivery(fetch, apply)
@@ -78,7 +78,7 @@ def provenance(job: Job, import_warnings: tuple[str, ...] = ()) -> dict[str, Any
 def _write_object(job: Job, arrays: ObjectArrays, preview: bytes, placement: Placement) -> Made:
     context = bpy.context
     scene = bpy.data.scenes.get(placement.scene) or context.scene
-    warnings = _import_warnings(arrays)
+    warnings = import_warnings(arrays)
     name = str((job.result or {}).get("name") or job.request.name or job.request.engine)
     with context.temp_override(scene=scene, view_layer=_view_layer(context, scene)):
         made = write_object(
@@ -94,11 +94,12 @@ def _write_object(job: Job, arrays: ObjectArrays, preview: bytes, placement: Pla
             picture = Path(folder) / PREVIEW_FILE
             picture.write_bytes(preview)
             assets.mark(made, job, licence(job.result or {}), picture if preview else None)
-    _push_undo(f"Omagen: {made.name}")
+    push_undo(f"Omagen: {made.name}")
     return Made(made.name, warnings)
 
 
-def _import_warnings(arrays: ObjectArrays) -> tuple[str, ...]:
+def import_warnings(arrays: ObjectArrays) -> tuple[str, ...]:
+    """What the user should know of what no mesh can hold."""
     if not arrays.left_out:
         return ()
     whole = arrays.triangles + arrays.left_out
@@ -109,7 +110,8 @@ def _view_layer(context: bpy.types.Context, scene: bpy.types.Scene) -> bpy.types
     return context.view_layer if context.scene == scene else scene.view_layers[0]
 
 
-def _push_undo(message: str) -> None:
+def push_undo(message: str) -> None:
+    """End an undo step: what timers apply belongs to none by itself."""
     if bpy.ops.ed.undo_push.poll():
         bpy.ops.ed.undo_push(message=message)
 

@@ -38,8 +38,12 @@ def input_attribute(id: str) -> str:
 
 
 def offered() -> list[EngineInfo]:
-    """The engines that the user chooses from: those that make objects."""
-    return [engine for engine in _shown if engine.produces == "mesh"]
+    """The engines that the user chooses from: those that make objects out of something else than an omage."""
+    return [engine for engine in _shown if engine.produces == "mesh" and not _takes_omages(engine)]
+
+
+def _takes_omages(engine: EngineInfo) -> bool:
+    return any(spec.kind is InputKind.OMAGE for spec in engine.inputs)
 
 
 def chosen_engine(settings: OmagenSettings) -> EngineInfo | None:
@@ -47,6 +51,11 @@ def chosen_engine(settings: OmagenSettings) -> EngineInfo | None:
     engines = offered()
     chosen = getattr(settings, "engine", "")
     return next((engine for engine in engines if engine.id == chosen), engines[0] if engines else None)
+
+
+def is_shown(engine: EngineInfo) -> bool:
+    """Whether there are properties for an engine's settings."""
+    return engine in _shown
 
 
 def group(settings: OmagenSettings, engine: EngineInfo) -> bpy.types.PropertyGroup:
@@ -136,7 +145,7 @@ def _input_definition(spec: InputSpec) -> object:
     words = {"name": spec.title, "description": spec.description}
     if spec.kind in {InputKind.IMAGE, InputKind.MASK}:
         return PointerProperty(type=bpy.types.Image, **words)
-    if spec.kind is InputKind.MESH:
+    if spec.kind in {InputKind.MESH, InputKind.OMAGE}:
         return StringProperty(subtype="FILE_PATH", **words)
     return StringProperty(**words)
 

@@ -33,6 +33,38 @@ def _set_size(self: OmagenSettings, value: float) -> None:
     self.chosen_size = value
 
 
+class OmageSettings(bpy.types.PropertyGroup):
+    """`Scene.omagen.omage`: what the backend need not know of. Its engines' own settings are added by `parameters`."""
+
+    apply_modifiers: BoolProperty(
+        name="Apply Modifiers", description="Encode the objects as their modifiers make them", default=True
+    )
+    together: EnumProperty(
+        name="Objects",
+        description="What becomes of several selected objects",
+        items=[
+            ("EACH", "One Omage Each", "Every object becomes an omage of its own"),
+            ("JOINED", "One Omage", "All objects become one omage, and one object when it is decoded"),
+        ],
+    )
+    geometry: PointerProperty(
+        name="Geometry Image",
+        description="The geometry image of the omage to decode; its other maps are found by their names",
+        type=bpy.types.Image,
+    )
+    target: EnumProperty(
+        name="Result",
+        description="Where the decoded mesh goes",
+        items=[
+            ("REPLACE", "Replace Mesh", "The object that the omage belongs to gets the mesh; its own can be restored"),
+            ("NEW", "New Object", "The mesh becomes an object beside it"),
+        ],
+    )
+    patch_image: BoolProperty(
+        name="Patch Image", description="Also draw an image on which every chart has a colour of its own"
+    )
+
+
 class OmagenSettings(bpy.types.PropertyGroup):
     """`Scene.omagen`. The engines' own settings are added by `parameters` once the backend has described them."""
 
@@ -81,6 +113,7 @@ class OmagenSettings(bpy.types.PropertyGroup):
     mark_asset: BoolProperty(
         name="Mark as Asset", description="Put the imported object into this file's assets, with its picture as preview"
     )
+    omage: PointerProperty(type=OmageSettings)
 
 
 class OmagenJobItem(bpy.types.PropertyGroup):
@@ -127,4 +160,4 @@ def _own(stack: ExitStack, owner: type, name: str, definition: object) -> None:
     stack.callback(delattr, owner, name)
 
 
-CLASSES = (OmagenSettings, OmagenJobItem)
+CLASSES = (OmageSettings, OmagenSettings, OmagenJobItem)

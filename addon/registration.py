@@ -6,11 +6,13 @@ from contextlib import ExitStack
 
 import bpy
 
-from . import command, cutouts, parameters, preferences, properties, timers
-from .operators import backend, cutout, drop, generate, jobs, models, painting, setup
+from . import command, cutouts, level_of_detail, omages, parameters, preferences, properties, timers
+from .operators import backend, cutout, drop, generate, jobs, models, omage, omage_files, painting, setup
 from .panels import image_editor, job_list, sidebar, status_bar, thumbnails
+from .panels import omage as omage_panel
 
 CLASSES = (
+    *omages.CLASSES,
     *properties.CLASSES,
     *preferences.CLASSES,
     *backend.CLASSES,
@@ -19,14 +21,20 @@ CLASSES = (
     *generate.CLASSES,
     *jobs.CLASSES,
     *models.CLASSES,
+    *omage.CLASSES,
+    *omage_files.CLASSES,
     *painting.CLASSES,
     *setup.CLASSES,
     *job_list.CLASSES,
     *sidebar.CLASSES,
+    *omage_panel.CLASSES,
     *image_editor.CLASSES,
 )
 INSTALLERS = (
     preferences.install,
+    omages.install,
+    level_of_detail.install,
+    omage_files.install,
     properties.install,
     parameters.install,
     thumbnails.install,

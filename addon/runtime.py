@@ -50,13 +50,22 @@ class Runtime:
     @property
     def active(self) -> Task | None:
         """The task whose progress is worth showing: the one running, else the oldest that waits."""
-        waiting = [task for task in self.tasks if not task.ended]
+        return self.foremost(self.tasks)
+
+    @staticmethod
+    def foremost(tasks: list[Task]) -> Task | None:
+        """The same among some tasks; None where all have ended."""
+        waiting = [task for task in tasks if not task.ended]
         running = [task for task in waiting if task.job and task.job.state is not JobState.QUEUED]
         return next(iter(running or waiting), None)
 
     def uses_seed(self, engine: str) -> bool:
         """Whether another seed gives another result; an engine that is not known might."""
         return engine not in self.engines or self.engines[engine].uses_seed
+
+    def produces(self, engine: str) -> str:
+        """What an engine makes: `mesh`, `picture` or `omage`; `mesh` for one that is not known."""
+        return self.engines[engine].produces if engine in self.engines else "mesh"
 
     def call(
         self, work: Callable[[Client], T], done: Callable[[T], None], failed: Callable[[OmagenError], None]
@@ -100,9 +109,17 @@ class Runtime:
 
         self.call(ask, done, self.fail)
 
-    def submit(self, title: str, send: Callable[[Client], Job], delivery: Delivery) -> Task:
-        """Start a task: `send` uploads and submits on the network thread, `delivery` follows when it has succeeded."""
-        task = Task(title, delivery)
+    def submit(
+        self, title: str, send: Callable[[Client], Job], delivery: Delivery, engine: str = "", subject: int = 0
+    ) -> Task:
+        """Start a task: `send` uploads and submits on the network thread, `delivery` follows when it has succeeded.
+
+        A task about the same `subject`, the session UID of an object, that is still under way is cancelled.
+        """
+        for older in self.tasks:
+            if subject and older.subject == subject and not older.ended:
+                self.cancel(older)
+        task = Task(title, delivery, engine=engine, subject=subject)
         self.tasks = [*self.tasks[-KEPT_TASKS:], task]
         self.error = None
 
@@ -140,7 +157,7 @@ class Runtime:
 
     def deliver(self, title: str, job: Job, delivery: Delivery) -> Task:
         """Start a task that only fetches the result of a job that has already succeeded."""
-        task = Task(title, delivery, job)
+        task = Task(title, delivery, job, engine=job.request.engine)
         self.tasks = [*self.tasks[-KEPT_TASKS:], task]
         self._ended(task, job)
         self.changed()
@@ -220,6 +237,9 @@ class Runtime:
             return
 
         def fetched(result: Any) -> None:
+            if task.cancel_wanted:
+                task.end(_ending(JobState.CANCELLED))
+                return
             try:
                 task.end(made=task.delivery.apply(job, result))
             except OmagenError as error:

@@ -18,6 +18,8 @@ class Made:
     name: str
     warnings: tuple[str, ...] = ()
     """What the user should know of the import; the job's own warnings are not repeated."""
+    following: Task | None = None
+    """What the import has set off, e.g. the decoding of an omage whose images have just come."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class Task:
     import_warnings: tuple[str, ...] = ()
     ended: bool = False
     cancel_wanted: bool = False
+    following: Task | None = None
+    engine: str = ""
+    subject: int = 0
+    """Session UID of the object that it is about: a newer task about the same one takes its place; 0: none"""
     transfer: Call | None = None
     """What carries the request to the backend or its result back, while that is under way."""
 
@@ -80,4 +86,4 @@ class Task:
     def end(self, error: OmagenError | None = None, made: Made | None = None) -> None:
         self.error, self.ended, self.transfer = error, True, None
         if made is not None:
-            self.made, self.import_warnings = made.name, made.warnings
+            self.made, self.import_warnings, self.following = made.name, made.warnings, made.following

@@ -8,8 +8,9 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ...backend.omagen.protocol import ErrorCode, Job, OmagenError, Request
-from .. import properties, runtime, submission
+from .. import omage_work, properties, runtime, submission
 from ..delivery import Placement, cutout_delivery, object_delivery, stored_request
+from ..omage_delivery import WHOLE, Decoding, Encoded, mesh_delivery, omage_delivery
 from ..task import Delivery, Task
 from .cutout import ENGINE as CUTOUT
 from .task_operator import TaskOperator, answered, require_engines
@@ -27,7 +28,16 @@ def _known_job(context: bpy.types.Context, id: str) -> Job:
 
 def _delivery(context: bpy.types.Context, request: Request) -> Delivery:
     title = request.name or request.engine
-    return cutout_delivery("", title) if request.engine == CUTOUT else object_delivery(Placement.at_cursor(context))
+    if request.engine == CUTOUT:
+        return cutout_delivery("", title)
+    if runtime.current().produces(request.engine) == "omage":
+        encoded = Encoded(title, omage_work.at_cursor(context))
+        return omage_delivery(encoded, lambda geometry: omage_work.decode(bpy.context, geometry, {}, new_object=True))
+    if request.engine == omage_work.DECODE:
+        chosen = request.parameters
+        decoding = Decoding(title, omage_work.at_cursor(context), parts=str(chosen.get("parts", WHOLE)))
+        return mesh_delivery(decoding)
+    return object_delivery(Placement.at_cursor(context))
 
 
 class OMAGEN_OT_cancel(bpy.types.Operator):

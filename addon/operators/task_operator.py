@@ -18,10 +18,14 @@ class TaskOperator:
     def start(self, context: bpy.types.Context) -> Task:
         raise NotImplementedError
 
+    def start_all(self, context: bpy.types.Context) -> list[Task]:
+        """For operators that start more than one."""
+        return [self.start(context)]
+
     def invoke(self: Any, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         try:
             require_backend(context)
-            self.start(context)
+            self.start_all(context)
         except OmagenError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -30,10 +34,15 @@ class TaskOperator:
     def execute(self: Any, context: bpy.types.Context) -> set[str]:
         try:
             require_backend(context)
-            task = self.start(context)
+            tasks = self.start_all(context)
         except OmagenError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        outcomes = {frozenset(self.finish(task)) for task in tasks}
+        return {"FINISHED"} if outcomes == {frozenset({"FINISHED"})} else {"CANCELLED"}
+
+    def finish(self: Any, task: Task) -> set[str]:
+        """Wait for a task and what it sets off; report what came of it."""
         now = runtime.current()
         try:
             now.wait(lambda: task.ended)
@@ -48,7 +57,7 @@ class TaskOperator:
             self.report({"WARNING"} if cancelled else {"ERROR"}, str(task.error))
             return {"CANCELLED"}
         self.report({"INFO"}, f"{task.title}: {task.made}")
-        return {"FINISHED"}
+        return self.finish(task.following) if task.following else {"FINISHED"}
 
 
 def require_backend(context: bpy.types.Context) -> None:

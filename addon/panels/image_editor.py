@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import cutouts, parameters, preferences, runtime
+from .. import cutouts, omages, parameters, preferences, runtime
 from ..client.backend import BackendState
 from . import settings
 from .sidebar import CATEGORY, draw_generate, draw_setup, ensure_backend
@@ -16,6 +16,10 @@ class OMAGEN_PT_image(bpy.types.Panel):
     bl_space_type = "IMAGE_EDITOR"
     bl_region_type = "UI"
     bl_category = CATEGORY
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return omages.omage_of(context.space_data.image) is None
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

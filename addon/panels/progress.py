@@ -30,14 +30,15 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def draw(layout: bpy.types.UILayout, context: bpy.types.Context, now: Runtime, warnings: bool = True) -> None:
-    task = now.active
+def draw(layout: bpy.types.UILayout, context: bpy.types.Context, tasks: list[Task], warnings: bool = True) -> None:
+    """Of some tasks, the one that runs, else what came of the last."""
+    task = Runtime.foremost(tasks)
     if task is not None:
-        draw_running(layout, task, sum(not other.ended for other in now.tasks) - 1)
-    elif now.tasks:
-        draw_ended(layout, context, now.tasks[-1])
+        draw_running(layout, task, sum(not other.ended for other in tasks) - 1)
+    elif tasks:
+        draw_ended(layout, context, tasks[-1])
         if warnings:
-            draw_warnings(layout, context, now.tasks[-1])
+            draw_warnings(layout, context, tasks[-1])
 
 
 def draw_running(layout: bpy.types.UILayout, task: Task, others: int) -> None:
@@ -48,7 +49,7 @@ def draw_running(layout: bpy.types.UILayout, task: Task, others: int) -> None:
     row.progress(text=line(task), factor=task.fraction, type="BAR")
     cancel = row.row(align=True)
     cancel.enabled = not task.cancel_wanted
-    cancel.operator("omagen.cancel", text="", icon="CANCEL")
+    cancel.operator("omagen.cancel", text="", icon="CANCEL").job = task.job.id if task.job else ""
 
 
 def draw_ended(layout: bpy.types.UILayout, context: bpy.types.Context, task: Task) -> None:

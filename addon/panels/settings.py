@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import bpy
 
 from ...backend.omagen.protocol import EngineInfo, Parameter
@@ -35,9 +37,9 @@ def draw_cutout(layout: bpy.types.UILayout, settings: OmagenSettings) -> None:
     if settings.mask:
         draw_strokes(layout)
     if not settings.mask:
-        _split(layout).prop(settings, "mask")
+        split(layout).prop(settings, "mask")
         return
-    row = _split(layout).row(align=True, heading="Mask")
+    row = split(layout).row(align=True, heading="Mask")
     row.prop(settings, "use_mask", text="")
     choice = row.row(align=True)
     choice.active = settings.use_mask
@@ -60,25 +62,30 @@ def draw_engine(
     if engine.problem:
         wrapped_text.draw(layout.box(), context, engine.problem, icon="ERROR", alert=True)
     group = parameters.group(settings, engine)
-    column = _split(layout)
+    column = split(layout)
     for spec in engine.inputs:
         if spec.id not in {parameters.PICTURE, parameters.MASK}:
             column.prop(group, parameters.input_attribute(spec.id))
-    _draw_parameters(column, group, [p for p in engine.parameters if not p.group])
+    _draw_always_visible(column, group, engine)
     if engine.uses_seed:
         row = column.row(align=True)
         row.prop(settings, "seed")
         row.operator("omagen.random_seed", text="", icon="FILE_REFRESH")
-    for heading in dict.fromkeys(p.group for p in engine.parameters if p.group):
-        header, body = layout.panel(f"OMAGEN_{engine.id}_{heading}", default_closed=True)
-        header.label(text=heading)
-        if body:
-            _draw_parameters(_split(body), group, [p for p in engine.parameters if p.group == heading])
+    _draw_headings(layout, group, engine)
+
+
+def draw_parameters(
+    layout: bpy.types.UILayout, settings: OmagenSettings, engine: EngineInfo, hidden: Collection[str] = ()
+) -> None:
+    """The settings of an engine that has a panel of its own, but those whose ids are `hidden`."""
+    group = parameters.group(settings, engine)
+    _draw_always_visible(split(layout), group, engine, hidden)
+    _draw_headings(layout, group, engine)
 
 
 def draw_result(layout: bpy.types.UILayout, settings: OmagenSettings) -> None:
     """How the result enters the scene."""
-    column = _split(layout)
+    column = split(layout)
     column.prop(settings, "size")
     column.prop(settings, "mark_asset")
 
@@ -87,11 +94,26 @@ def needs_picture(engine: EngineInfo | None) -> bool:
     return engine is None or any(spec.id == parameters.PICTURE for spec in engine.inputs)
 
 
-def _split(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+def split(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """A column with titles on the left and controls on the right."""
     column = layout.column()
     column.use_property_split = True
     column.use_property_decorate = False
     return column
+
+
+def _draw_always_visible(
+    layout: bpy.types.UILayout, group: bpy.types.PropertyGroup, engine: EngineInfo, hidden: Collection[str] = ()
+) -> None:
+    _draw_parameters(layout, group, [p for p in engine.parameters if not p.group and p.id not in hidden])
+
+
+def _draw_headings(layout: bpy.types.UILayout, group: bpy.types.PropertyGroup, engine: EngineInfo) -> None:
+    for heading in dict.fromkeys(p.group for p in engine.parameters if p.group):
+        header, body = layout.panel(f"OMAGEN_{engine.id}_{heading}", default_closed=True)
+        header.label(text=heading)
+        if body:
+            _draw_parameters(split(body), group, [p for p in engine.parameters if p.group == heading])
 
 
 def _draw_parameters(layout: bpy.types.UILayout, group: bpy.types.PropertyGroup, shown: list[Parameter]) -> None:

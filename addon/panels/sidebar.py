@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ...backend.omagen.protocol import OmagenError
-from .. import delivery, parameters, preferences, runtime
+from .. import delivery, omage_work, parameters, preferences, runtime
 from ..client.backend import BackendState
 from . import progress, settings, wrapped_text
 
@@ -34,7 +34,7 @@ def draw_generate(layout: bpy.types.UILayout, context: bpy.types.Context, warnin
     row.scale_y = 1.5
     row.operator("omagen.generate", icon="MESH_MONKEY")
     if now is not None:
-        progress.draw(layout, context, now, warnings)
+        progress.draw(layout, context, [t for t in now.tasks if t.engine not in omage_work.ENGINES], warnings)
 
 
 def draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context, problem: OmagenError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,13 +45,16 @@ class Pixels:
         return _mask_of(values, opaque)[..., None] if self.is_mask else _rgba_of(values, self.is_linear)
 
 
-Sendable = Path | bytes | Pixels
+Sendable = Path | bytes | Pixels | Callable[[], bytes]
+"""A file, its bytes, or what makes them off the main thread."""
 
 
 def sendable(source: Sendable) -> Path | bytes:
     """What the client uploads. Raises `OmagenError` (input) for a mesh whose files cannot be read."""
     if isinstance(source, Pixels):
         return source.png()
+    if callable(source):
+        return source()
     try:
         return pack(source) if isinstance(source, Path) else source
     except OSError as error:

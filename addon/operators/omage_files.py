@@ -1,0 +1,166 @@
+"""Omages from and to disk: File > Import, File > Export, and dropping files into the 3D view."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import StringProperty
+
+from ...backend.omagen import omage_layout
+from ...backend.omagen.protocol import ErrorCode, OmagenError
+from .. import omage_work, omages
+from ..scene import omage_images
+from ..scene.omage_images import OmageFiles
+from ..scene.read_image import picture_file
+from ..task import Task
+from .generate import parse_parameters
+from .omage import PARAMETERS, shown_omage
+from .task_operator import TaskOperator
+
+NPZ = ".npz"
+
+
+class OMAGEN_OT_omage_import(TaskOperator, bpy.types.Operator):
+    """Bring in an omage: its images, and the object that it decodes to at the 3D cursor"""
+
+    bl_idname = "omagen.omage_import"
+    bl_label = "Import Omage"
+    bl_options = {"REGISTER"}
+
+    filepath: StringProperty(
+        name="File",
+        description=".omage, .npz of the published layout, or the omage.json of a folder",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+    filter_glob: StringProperty(default=f"*{omage_layout.SUFFIX};*{NPZ};{omage_layout.HEADER_FILE}", options={"HIDDEN"})
+    parameters: StringProperty(**PARAMETERS)
+    browsed: bool = False
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.filepath:  # dropped
+            return super().invoke(context, event)
+        self.browsed = True
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self: Any, context: bpy.types.Context) -> set[str]:
+        # Chosen in the file browser it runs at once, like any button; called by a script it runs to the end.
+        return TaskOperator.invoke(self, context, None) if self.browsed else super().execute(context)
+
+    def start(self, context: bpy.types.Context) -> Task:
+        path = picture_file(self.filepath)
+        chosen = omage_work.settings_of(context, omage_work.DECODE, parse_parameters(self.parameters))
+        chosen |= {"resolution": 0} if "resolution" not in parse_parameters(self.parameters) else {}
+        if path.suffix.lower() == NPZ:
+            return omage_work.decode_file(context, path, path.stem, chosen)
+        try:
+            folder = path.parent if path.suffix.lower() == ".json" else None
+            files = _of_folder(folder) if folder else omage_layout.unpack(path)
+        except OSError as error:
+            raise OmagenError(
+                ErrorCode.INPUT, f"{error.filename} cannot be read: {error.strerror}.", "Choose another file."
+            ) from error
+        header, maps = omage_images.checked(files)
+        title = header.name if header.name != "object" else (folder or path).stem
+        return omage_work.bring_in(context, OmageFiles(header, maps), title, chosen)
+
+
+class OMAGEN_OT_omage_export(bpy.types.Operator):
+    """Save the omage as it is painted now in one file"""
+
+    bl_idname = "omagen.omage_export"
+    bl_label = "Export Omage"
+    bl_options = {"REGISTER"}
+
+    filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(default=f"*{omage_layout.SUFFIX}", options={"HIDDEN"})
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if shown_omage(context) is None:
+            cls.poll_message_set("Select an object that has an omage")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        geometry = shown_omage(context)
+        self.filepath = bpy.path.clean_name(omages.title_of(geometry)) + omage_layout.SUFFIX
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        path = Path(bpy.path.abspath(self.filepath)).with_suffix(omage_layout.SUFFIX)
+        try:
+            _write(path, omages.files_of(shown_omage(context)).packed())
+        except OmagenError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        except OSError as error:
+            self.report({"ERROR"}, f"{path} cannot be written: {error.strerror or error}. Choose another place.")
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Saved {path.name}.")
+        return {"FINISHED"}
+
+
+class OMAGEN_FH_omage(bpy.types.FileHandler):
+    bl_idname = "OMAGEN_FH_omage"
+    bl_label = "Import Omage"
+    bl_import_operator = OMAGEN_OT_omage_import.bl_idname
+    bl_file_extensions = f"{omage_layout.SUFFIX};{NPZ}"
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+def _of_folder(folder: Path) -> dict[str, bytes]:
+    """The files of an omage in a folder. Raises OSError, and `OmagenError` (input) without geometry or too large."""
+    files = {}
+    for name in omage_layout.FILES:
+        path = folder / name
+        if not path.is_file():
+            continue
+        if path.stat().st_size > omage_layout.MAX_PICTURE_BYTES:
+            raise OmagenError(ErrorCode.INPUT, f"{name} is too large.", "Choose another omage.")
+        files[name] = path.read_bytes()
+    if omage_layout.GEOMETRY_FILE not in files:
+        raise OmagenError(
+            ErrorCode.INPUT, f"There is no {omage_layout.GEOMETRY_FILE} beside {omage_layout.HEADER_FILE}.",
+            "Choose the omage.json of a whole folder.",
+        )  # fmt: skip
+    return files
+
+
+def _write(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _draw_import(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    self.layout.operator(OMAGEN_OT_omage_import.bl_idname, text=f"Omage ({omage_layout.SUFFIX}/{NPZ})")
+
+
+def _draw_export(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    self.layout.operator(OMAGEN_OT_omage_export.bl_idname, text=f"Omage ({omage_layout.SUFFIX})")
+
+
+def install(stack: ExitStack) -> None:
+    for menu, draw in (
+        (bpy.types.TOPBAR_MT_file_import, _draw_import),
+        (bpy.types.TOPBAR_MT_file_export, _draw_export),
+    ):
+        menu.append(draw)
+        stack.callback(menu.remove, draw)
+
+
+CLASSES = (OMAGEN_OT_omage_import, OMAGEN_OT_omage_export, OMAGEN_FH_omage)

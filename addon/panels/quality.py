@@ -1,0 +1,55 @@
+"""How good an omage is, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Figure:
+    key: str
+    """In the backend's report"""
+    title: str
+    say: Callable[[float], str]
+    meaning: str
+
+
+def _small(share: float) -> str:
+    return f"{100 * share:.2g} %"
+
+
+def _parts(lost: float) -> str:
+    return f"{int(lost)} part{'' if lost == 1 else 's'} lost" if lost else "all parts kept"
+
+
+FIGURES: Final = (
+    Figure("chamfer", "Distance", lambda v: f"Chamfer {_small(v)}", "Mean distance from the original, of its size"),
+    Figure(
+        "seam_gap", "Seams", lambda v: f"seams {_small(v)}" if v else "seams closed", "How far seams gape, likewise"
+    ),
+    Figure("occupancy", "Occupancy", lambda v: f"{v:.0%} used", "Share of the pixels that hold surface"),
+    Figure("lost_components", "Parts", _parts, "Parts of the mesh that are too small for the resolution"),
+    Figure("texel_density", "Density", lambda v: f"{v:,.4g} px/m", "Pixels per metre of surface"),
+    Figure("stretch", "Stretch", lambda v: f"stretch {v:.2f}", "How unevenly the surface is spread out; 1 is best"),
+)
+
+
+def line(report: Mapping[str, Any]) -> str:
+    """Everything that is known, e.g. "Chamfer 0.02 % · seams closed · 71 % used"; empty where nothing is."""
+    words = "  ·  ".join(figure.say(value) for figure, value in known(report))
+    return words[:1].upper() + words[1:]
+
+
+def known(report: Mapping[str, Any]) -> list[tuple[Figure, float]]:
+    """The figures that the report holds."""
+    found = ((figure, _number(report.get(figure.key))) for figure in FIGURES)
+    return [(figure, value) for figure, value in found if value is not None]
+
+
+def _number(value: Any) -> float | None:
+    """A figure, or the middle of one that is given with its spread."""
+    if isinstance(value, Mapping):
+        value = value.get("mean", value.get("median"))
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
