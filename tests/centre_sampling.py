@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from omagen.omage.frame import normalise_vertices
+from omagen.omage.grids import chart_frames
 from omagen.omage.layout import Layout
 from omagen.omage.raster import raster_faces
 from omagen.shapes import Mesh, Omage
@@ -32,9 +33,17 @@ def centre_sampled(mesh: Mesh, layout: Layout) -> Omage:
 
 
 def picture_uv(layout: Layout) -> np.ndarray:
-    """(F, 3, 2) float64: corners of the atlas's faces in the picture; pixel (i, j) has its centre at (j + .5, i + .5)."""
-    chart = layout.atlas.chart
+    """(F, 3, 2) float64: corners of the atlas's faces in the picture; the centre of pixel (i, j) is (j + .5, i + .5).
+
+    Charts that Omagen packs it also fits, so that their straight sides run through pixel centres. That is undone: each
+    keeps its place but gets the scale of all, its box beginning at a pixel's corner, as with other packers.
+    """
+    chart, cell = layout.atlas.chart, layout.grids.uv
+    if not layout.placed:
+        low, high = chart_frames(layout.atlas.uv, chart, layout.atlas.charts)
+        fitted_low, fitted_high = chart_frames(cell, chart, layout.atlas.charts)
+        scale = (fitted_high - fitted_low).sum() / (high - low).sum()
+        cell = (layout.atlas.uv - low[chart][:, None]) * scale + np.floor(fitted_low[chart])[:, None]
     step, origin = layout.step[chart].astype(np.float64), layout.origin[chart].astype(np.float64)
-    cell = layout.grids.uv - 0.5
-    place = origin[:, None] + step[:, None, 0] * cell[..., 1:] + step[:, None, 1] * cell[..., :1]
+    place = origin[:, None] + step[:, None, 0] * (cell[..., 1:] - 0.5) + step[:, None, 1] * (cell[..., :1] - 0.5)
     return place[..., ::-1] + 0.5

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from omagen.geometry.distance import SurfaceTree, surface_distance
 from omagen.geometry.sampling import barycentric, sample_each, sample_points
-from omagen.geometry.topology import borders, face_components, without_repeats
+from omagen.geometry.topology import borders, face_components, proper_faces, without_flaps
 from omagen.shapes import Mesh
 from sample_meshes import cube
 
@@ -93,4 +93,13 @@ def test_components_are_joined_by_a_single_vertex() -> None:
 
 def test_repeats_are_dropped_but_not_the_other_side_of_a_face() -> None:
     faces = np.array([[0, 1, 2], [1, 2, 0], [0, 2, 1], [3, 3, 1]], np.int32)
-    assert without_repeats(faces).tolist() == [[0, 1, 2], [0, 2, 1]]
+    assert proper_faces(faces).tolist() == [0, 2]
+
+
+def test_faces_without_area_are_dropped_where_they_hang_loose() -> None:
+    closed = cube().faces
+    flap = np.array([[0, 1, 8], [1, 9, 8]])  # the second hangs on the first only
+    faces = np.concatenate([closed, flap])
+    is_flat = np.arange(14) >= 12
+    assert without_flaps(faces, is_flat).tolist() == list(range(12))
+    assert without_flaps(closed, np.arange(12) == 5).tolist() == list(range(12))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from omagen.commands.options import add_reference_option, resolution
 from omagen.protocol import ErrorCode, OmagenError
@@ -20,6 +20,12 @@ _EXAMPLES = """examples:
   omagen decode generated/ -o meshes/ --jobs 4
       every omage below a folder; run it again after an interruption and it goes on where it was
 """
+
+_REPAIRS: Final = {
+    "--close-seams": "join charts whose borders nearly meet (auto: where the omage does not say what belongs together)",
+    "--fill-holes": "close small holes (auto: likewise)",
+    "--remove-outliers": "drop pixels far from their neighbours (auto: likewise)",
+}
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -39,14 +45,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--resolution", type=resolution, default=0, metavar="R", help="of the mesh; the pictures keep theirs"
     )
-    parser.add_argument(
-        "--close-seams",
-        choices=("auto", "yes", "no"),
-        default="auto",
-        help="join charts whose borders nearly meet (auto: where the omage does not say which pixels are one point)",
-    )
-    parser.add_argument("--fill-holes", action="store_true", help="close small holes")
-    parser.add_argument("--remove-outliers", action="store_true", help="drop pixels far from their neighbours")
+    for option, effect in _REPAIRS.items():
+        parser.add_argument(option, choices=("auto", "yes", "no"), default="auto", help=effect)
     add_reference_option(parser, "triangles exactly as published, with their defects")
     add_conversion_options(parser)
     parser.set_defaults(run=run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from omagen import __version__
 from omagen.commands.conversions import digest
@@ -12,6 +12,8 @@ from omagen.commands.converting import Order
 from omagen.commands.workers import Reporter
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh, Omage
+
+_SWITCHES: Final = {"auto": "auto", "yes": True, "no": False}
 
 
 def encode_file(order: Order, report: Reporter) -> dict[str, Any]:
@@ -105,10 +107,5 @@ def _decoded(omage: Omage, order: Order) -> tuple[Mesh, dict[str, Any]]:
     settings = order.settings
     if settings["reference"]:
         return decode_as_published(omage)
-    close_seams = {"auto": "auto", "yes": True, "no": False}[settings["close_seams"]]
-    return decode(
-        omage,
-        close_seams=close_seams,
-        fill_holes=settings["fill_holes"],
-        remove_outliers=settings["remove_outliers"],
-    )
+    switches = {name: _SWITCHES[settings[name]] for name in ("close_seams", "fill_holes", "remove_outliers")}
+    return decode(omage, resolution=settings["resolution"], **switches)

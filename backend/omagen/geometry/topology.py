@@ -23,12 +23,33 @@ class Borders:
     """How many connected pieces the open edges form."""
 
 
-def without_repeats(faces: np.ndarray) -> np.ndarray:
-    """`faces` (F, 3) without those that name a vertex twice, and each face once in each direction."""
-    proper = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
-    start = np.argmin(proper, axis=1)[:, None]
-    turned = np.take_along_axis(proper, (start + np.arange(3)) % 3, axis=1)
+def proper_faces(faces: np.ndarray) -> np.ndarray:
+    """(K,) int64, ascending: the `faces` (F, 3) that name three vertices, each face once in each direction."""
+    proper = np.flatnonzero((faces != np.roll(faces, 1, axis=1)).all(axis=1))
+    start = np.argmin(faces[proper], axis=1)[:, None]
+    turned = np.take_along_axis(faces[proper], (start + np.arange(3)) % 3, axis=1)
     return proper[distinct_rows(turned)[0]]
+
+
+def without_flaps(faces: np.ndarray, is_flat: np.ndarray) -> np.ndarray:
+    """(K,) int64, ascending: the `faces` (F, 3) but for those without area, `is_flat` (F,) bool, at an open edge.
+
+    They show nothing and only feign a hole; those between other faces stay, because without them there would be one.
+    """
+    kept = np.arange(len(faces))
+    while is_flat[kept].any():
+        edges, order = half_edges(faces[kept])
+        alone = np.ones(len(edges), bool)
+        same = edges[1:] == edges[:-1]
+        alone[1:] &= ~same
+        alone[:-1] &= ~same
+        is_open = np.zeros(len(kept), bool)
+        is_open[order[alone] // 3] = True
+        flaps = is_open & is_flat[kept]
+        if not flaps.any():
+            break
+        kept = kept[~flaps]
+    return kept
 
 
 def half_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

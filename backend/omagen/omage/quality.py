@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from omagen.geometry.cleaning import weld_vertices
 from omagen.geometry.color import to_srgb
 from omagen.geometry.distance import Nearest, SurfaceTree, diagonal, distance_summary
+from omagen.geometry.quality import is_degenerate
 from omagen.geometry.sampling import SurfacePoints, barycentric, face_areas, face_normals, sample_each, sample_points
-from omagen.geometry.topology import borders, face_components, half_edges, without_repeats
+from omagen.geometry.topology import borders, face_components, half_edges, proper_faces, without_flaps
 from omagen.omage.patches import chart_labels
 from omagen.omage.texels import surviving_charts, texel_shapes
 from omagen.shapes import Mesh, Omage
@@ -87,26 +89,35 @@ def roundtrip_quality(
     diagonal of the source; `seam_gap` {mean, max}: how far `seam_points` (N, 3), see `seam_midpoints`, are from the
     decoded surface, relative to the diagonal (None without points); `source` and `decoded`: open_edges,
     boundary_loops, boundary_length (relative), non_manifold_edges, components (of the source after welding equal
-    positions and dropping repeated faces); `lost_components` of the source; `attributes`, see `_attribute_errors`.
+    positions and dropping what is there twice or has no area); `lost_components` of the source; `attributes`, see
+    `_attribute_errors`.
     """
-    welded = weld_vertices(Mesh(source.vertices, source.faces))
+    surface, kept = _surface_of(source)
     tree = SurfaceTree(decoded.vertices, decoded.faces)
-    size = diagonal(source.vertices, source.faces)
-    points = sample_points(source.vertices, source.faces, samples, seed)
+    size = diagonal(surface.vertices, surface.faces)
+    points = sample_points(surface.vertices, surface.faces, samples, seed)
     there = tree.nearest(points.position)
     back = sample_points(decoded.vertices, decoded.faces, samples, seed)
-    here = SurfaceTree(source.vertices, source.faces).nearest(back.position)
-    areas = [float(face_areas(mesh.vertices, mesh.faces).sum()) for mesh in (source, decoded)]
+    here = SurfaceTree(surface.vertices, surface.faces).nearest(back.position)
+    areas = [float(face_areas(mesh.vertices, mesh.faces).sum()) for mesh in (surface, decoded)]
     return {
         **layout_report(omage),
         **distance_summary(there.distance / size, here.distance / size),
         "area_ratio": areas[1] / areas[0],
         "seam_gap": _seam_gap(tree, seam_points, size),
-        "source": _topology(welded.vertices, without_repeats(welded.faces), size),
-        "decoded": _topology(decoded.vertices, decoded.faces, size),
-        "lost_components": _count_lost(welded, decoded, tree, seed),
-        "attributes": _attribute_errors(source, omage, decoded, points, there),
+        "source": _topology(surface, size),
+        "decoded": _topology(decoded, size),
+        "lost_components": _count_lost(surface, decoded, tree, seed),
+        "attributes": _attribute_errors(source, omage, decoded, replace(points, face=kept[points.face]), there),
     }
+
+
+def _surface_of(source: Mesh) -> tuple[Mesh, np.ndarray]:
+    """`source` welded, each face once, without flaps of no area; and which face of the source each face is."""
+    welded = weld_vertices(Mesh(source.vertices, source.faces))
+    kept = proper_faces(welded.faces)
+    kept = kept[without_flaps(welded.faces[kept], is_degenerate(welded.vertices, welded.faces[kept]))]
+    return Mesh(welded.vertices, welded.faces[kept]), kept
 
 
 def seam_midpoints(atlas: Atlas) -> np.ndarray:
@@ -134,32 +145,32 @@ def _seam_gap(tree: SurfaceTree, points: np.ndarray | None, size: float) -> dict
     return {"mean": float(gaps.mean()), "max": float(gaps.max())}
 
 
-def _topology(vertices: np.ndarray, faces: np.ndarray, size: float) -> dict[str, Any]:
-    found = borders(faces)
-    lengths = np.linalg.norm(np.diff(vertices[found.open_edges].astype(np.float64), axis=1), axis=-1)
+def _topology(mesh: Mesh, size: float) -> dict[str, Any]:
+    found = borders(mesh.faces)
+    lengths = np.linalg.norm(np.diff(mesh.vertices[found.open_edges].astype(np.float64), axis=1), axis=-1)
     return {
         "open_edges": len(found.open_edges),
         "boundary_loops": found.boundary_loops,
         "boundary_length": float(lengths.sum()) / size,
         "non_manifold_edges": len(found.non_manifold_edges),
-        "components": int(face_components(faces).max(initial=-1)) + 1,
+        "components": int(face_components(mesh.faces).max(initial=-1)) + 1,
     }
 
 
-def _count_lost(welded: Mesh, decoded: Mesh, tree: SurfaceTree, seed: int) -> int:
-    """How many components of `welded` are hardly anywhere on the decoded surface."""
-    component = face_components(welded.faces)
+def _count_lost(surface: Mesh, decoded: Mesh, tree: SurfaceTree, seed: int) -> int:
+    """How many components of `surface` are hardly anywhere on the decoded surface."""
+    component = face_components(surface.faces)
     count = int(component.max()) + 1
     low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
     for corner in range(3):
-        position = welded.vertices[welded.faces[:, corner]].astype(np.float64)
+        position = surface.vertices[surface.faces[:, corner]].astype(np.float64)
         np.minimum.at(low, component, position)
         np.maximum.at(high, component, position)
     size = np.linalg.norm(high - low, axis=1)
-    points = sample_each(welded.vertices, welded.faces, component, COMPONENT_SAMPLES, seed)
+    points = sample_each(surface.vertices, surface.faces, component, COMPONENT_SAMPLES, seed)
     of = component[points.face]
     found = tree.nearest(points.position)
-    here = face_normals(welded.vertices, welded.faces[points.face])
+    here = face_normals(surface.vertices, surface.faces[points.face])
     there = face_normals(decoded.vertices, decoded.faces[found.face])
     is_near = (found.distance <= KEPT_DISTANCE * size[of]) & ((here * there).sum(1) >= 0)
     share = np.bincount(of, is_near, count) / np.bincount(of, minlength=count)
