@@ -21,16 +21,12 @@ def is_diagonal_rising(
 ) -> bool:
     """True for the diagonal from pixel a, the lower left one of a block, to the upper right; False for the other one.
 
-    In this order: no diagonal from border to border of the chart, because welding could lay it on a seam; no triangle
-    turned over or without area; the one that the surface, as its normals tell, bends least along, so that creases and
+    In this order: no triangle turned over or without area; no diagonal from border to border of the chart, because
+    welding could lay it on a seam; the one that the surface, as its normals tell, bends least along, so that creases and
     ridges are edges; the shorter one. `standing` (N,) uint8 as `BORDER` says; `position`, `normal` (N, 3) float32;
     triangles of `sign` 1 go counter-clockwise.
     """
     b, c, d = a + 1, a + width + 1, a + width
-    rising = standing[a] == BORDER and standing[c] == BORDER
-    falling = standing[b] == BORDER and standing[d] == BORDER
-    if rising != falling:
-        return falling
     ax, ay, az = position[a, 0], position[a, 1], position[a, 2]
     bx, by, bz = position[b, 0] - ax, position[b, 1] - ay, position[b, 2] - az
     cx, cy, cz = position[c, 0] - ax, position[c, 1] - ay, position[c, 2] - az
@@ -52,6 +48,11 @@ def is_diagonal_rising(
         falling = min(abd, total - abd) >= LEAST_SHARE * total
         if rising != falling:
             return rising
+    rising = standing[a] == BORDER and standing[c] == BORDER
+    falling = standing[b] == BORDER and standing[d] == BORDER
+    if rising != falling:
+        return falling
+    if total > 0:
         difference = abs(nx * cx + ny * cy + nz * cz) - abs(mx * ex + my * ey + mz * ez)
         if difference * difference > FLAT * FLAT * (long_rising + long_falling):
             return difference < 0
