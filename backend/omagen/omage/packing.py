@@ -104,7 +104,7 @@ def pack(
             progress("Packing the charts", attempt / MOST_SCALES)
         masks = masks_at(scales.next)
         runs = grown_runs(masks.bits, masks.start, masks.height, masks.width, gutter)
-        rows, fits = _rows_without_packing(runs, resolution, attempt < GUESSES), False
+        rows, fits = _rows_without_packing(runs, resolution, attempt < GUESSES and not scales.vanished), False
         if rows is None:
             rows = stack.improve(runs)
             fits = rows <= resolution
@@ -176,10 +176,10 @@ class _Scales:
         """A scale below all that have failed; a vanishing one where the rows do not shrink with the scale."""
         assert self._high is not None
         scale, rows = self._high
-        step = float(np.clip(np.sqrt(self._resolution / rows), 1 / 16, 1 - 0.01 * self._failures))
-        if self._failures >= PATIENCE or (before is not None and rows >= before[1]):
+        step = float(np.clip(np.sqrt(self._resolution / rows), 1 / 16, 1 - 0.015 * self._failures))
+        if self._failures >= PATIENCE:
             self.vanished = True
-        elif before is not None and self._failures > 2:
+        elif before is not None and self._failures > 2 and rows < before[1]:
             slope = (before[1] - rows) / (before[0] ** 2 - scale**2)
             square = scale**2 - (rows - self._resolution) / slope
             self.vanished = square <= 0

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+BLOCK = 64
+"""Rows turned at once."""
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -55,28 +58,18 @@ def grown_runs(bits: np.ndarray, start: np.ndarray, height: np.ndarray, width: n
 def _grow(bits, start, height, width, gutter, grown, grown_start):
     """Write each chart, grown by `gutter` to the left and downwards: pixel (i, j) becomes (i + gutter, j + gutter)."""
     for c in range(len(height)):
-        wide = width[c] + gutter
+        wide, narrow = np.uint64(width[c] + gutter), np.uint64(width[c])  # unsigned, so that the loops vectorise
         for i in range(height[c]):
-            source = start[c] + i * width[c]
-            target = grown_start[c] + i * wide
-            left = 0
-            for j in range(width[c] - 1, -1, -1):
-                if bits[source + j]:
-                    left = gutter + 1
-                if left:
-                    grown[target + j + gutter] = 1
-                    left -= 1
-            for j in range(gutter - 1, gutter - 1 - left, -1):
-                grown[target + j] = 1
-        for i in range(height[c] + gutter - 1, -1, -1):
-            target = grown_start[c] + i * wide
-            above = min(i, height[c] - 1)
-            for k in range(max(i - gutter, 0), above):
-                source = grown_start[c] + k * wide
-                for j in range(wide):
-                    grown[target + j] |= grown[source + j]
-            if above < i and above >= 0:
-                source = grown_start[c] + above * wide
+            source = np.uint64(start[c] + i * width[c])
+            target = np.uint64(grown_start[c]) + np.uint64(i) * wide
+            for _ in range(gutter + 1):
+                for j in range(narrow):
+                    grown[target + j] |= bits[source + j] != 0
+                target += np.uint64(1)
+        for i in range(height[c] + gutter - 1, 0, -1):
+            target = np.uint64(grown_start[c]) + np.uint64(i) * wide
+            for k in range(max(i - gutter, 0), i):
+                source = np.uint64(grown_start[c]) + np.uint64(k) * wide
                 for j in range(wide):
                     grown[target + j] |= grown[source + j]
 
@@ -85,60 +78,80 @@ def _grow(bits, start, height, width, gutter, grown, grown_start):
 def _count(grown, start, height, width, counts, area):
     """Count the horizontal and the vertical runs of each chart, and its pixels."""
     for c in range(len(height)):
-        h, w, pixels = height[c], width[c], grown[start[c] : start[c + 1]]
-        for i in range(h):
-            for j in range(w):
-                if pixels[i * w + j]:
-                    area[c] += 1
-                    counts[c, 0] += j == 0 or not pixels[i * w + j - 1]
-                    counts[c, 1] += i == 0 or not pixels[(i - 1) * w + j]
+        wide = np.uint64(width[c])
+        for i in range(height[c]):
+            line = np.uint64(start[c]) + np.uint64(i) * wide
+            pixels, rights, ups = np.int64(0), np.int64(0), np.int64(0)
+            for j in range(wide):
+                pixels += grown[line + j]
+            for j in range(np.uint64(1), wide):
+                rights += grown[line + j] & ~grown[line + j - np.uint64(1)]
+            if i == 0:
+                ups = pixels
+            else:
+                for j in range(wide):
+                    ups += grown[line + j] & ~grown[line + j - wide]
+            area[c] += pixels
+            counts[c, 0] += rights + (grown[line] if wide else 0)
+            counts[c, 1] += ups
 
 
 @numba.njit(cache=True, nogil=True)
 def _trace(grown, start, height, width, first, run):
     """Write the runs of every chart in its four turns."""
     for c in range(len(height)):
-        h, w, pixels = height[c], width[c], grown[start[c] : start[c + 1]]
-        n = first[4 * c]
-        for stride, begin in _spread(h):
-            for i in range(begin, h, stride):
-                n = _row_runs(pixels, i * w, 1, w, i, run, n)
-        for stride, begin in _spread(w):
-            for j in range(begin, w, stride):  # a quarter turn counter-clockwise: (i, j) -> (j, h - 1 - i)
-                n = _row_runs(pixels, (h - 1) * w + j, -w, h, j, run, n)
+        h, w = height[c], width[c]
+        pixels = grown[start[c] : start[c + 1]]
+        turned = _quarter_turn(pixels, h, w)
+        n = _append_runs(pixels, h, w, run, first[4 * c])
+        _append_runs(turned, w, h, run, n)
         for k in range(first[4 * c], first[4 * c + 2]):
-            turned = first[4 * c + 2] + k - first[4 * c]
-            rows, columns = (h, w) if k < first[4 * c + 1] else (w, h)
-            run[turned, 0] = rows - 1 - run[k, 0]
-            run[turned, 1] = columns - run[k, 1] - run[k, 2]
-            run[turned, 2], run[turned, 3] = run[k, 2], run[k, 3]
+            opposite = first[4 * c + 2] + k - first[4 * c]
+            rows, columns = (h, w) if k < n else (w, h)
+            run[opposite, 0] = rows - 1 - run[k, 0]
+            run[opposite, 1] = columns - run[k, 1] - run[k, 2]
+            run[opposite, 2], run[opposite, 3] = run[k, 2], run[k, 3]
 
 
 @numba.njit(cache=True, nogil=True)
-def _spread(count):
-    """Strides and first rows that visit `count` rows once each, always halving the widest gap."""
+def _quarter_turn(pixels, h, w):
+    """The bitmap turned counter-clockwise: pixel (i, j) becomes (j, h - 1 - i). In blocks, for the cache's sake."""
+    turned = np.empty_like(pixels)
+    for top in range(0, h, BLOCK):
+        for j in range(w):
+            for i in range(top, min(top + BLOCK, h)):
+                turned[j * h + h - 1 - i] = pixels[i * w + j]
+    return turned
+
+
+@numba.njit(cache=True, nogil=True)
+def _append_runs(pixels, h, w, run, n):
+    """Write the runs of a bitmap from number `n` on, rows far apart first; the number after them."""
     stride = 1
-    while stride < count:
+    while stride < h:
         stride *= 2
-    order = [(stride, 0)]
-    while stride > 1:
-        order.append((stride, stride // 2))
+    row = 0
+    while stride:
+        for i in range(row, h, 2 * stride if row else stride):
+            n = _row_runs(pixels[i * w : i * w + w], i, run, n)
+        row = stride // 2
         stride //= 2
-    return order
+    return n
 
 
 @numba.njit(cache=True, nogil=True)
-def _row_runs(pixels, at, step, length, row, run, n):
-    """Append the runs of one row, whose pixels lie `step` apart from `at` on; the number of runs so far."""
-    begin = -1
-    for j in range(length + 1):
-        inside = j < length and pixels[at + j * step]
-        if inside and begin < 0:
-            begin = j
-        if not inside and begin >= 0:
-            run[n, 0], run[n, 1], run[n, 2], run[n, 3] = row, begin, j - begin, 0
-            while (2 << run[n, 3]) <= j - begin:
-                run[n, 3] += 1
-            n += 1
-            begin = -1
-    return n
+def _row_runs(pixels, row, run, n):
+    """Write the runs of one row from number `n` on; the number after them."""
+    j = 0
+    while True:
+        while j < len(pixels) and not pixels[j]:
+            j += 1
+        if j == len(pixels):
+            return n
+        begin = j
+        while j < len(pixels) and pixels[j]:
+            j += 1
+        run[n, 0], run[n, 1], run[n, 2], run[n, 3] = row, begin, j - begin, 0
+        while (2 << run[n, 3]) <= j - begin:
+            run[n, 3] += 1
+        n += 1

@@ -1,8 +1,8 @@
 """Places charts into a strip of fixed width, each as low as it can lie in any of its turns, holes included.
 
 The occupancy is kept as bits, 64 pixels a word, in levels: bit x of level k tells whether any of the 2^k pixels from x
-on is taken. A run of any length is then tested at all columns at once with two shifted words per 64 columns, and a chart
-with a few runs, because in a full region the first ones already leave no column.
+on is taken. A run of any length is then tested at all columns at once, with two shifted words per 64 columns. Where the
+strip is full, the first few runs of a chart already leave no column.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+MANY = 500
+"""Among so many charts, one of the same height and width as an earlier one is not tried below it: small ones abound."""
+KINDS = 64
+"""Heights and widths, from 1 pixel, to which this applies."""
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -34,16 +38,21 @@ def fill_strip(levels, words, run, start, height, width, order, lean, step, limi
     flat, lines = levels.reshape(-1), levels.shape[1]
     top, spent = 0, 0
     taken = np.empty(words, np.uint64)
+    kinds = KINDS if len(order) >= MANY else 0
+    floor = np.zeros((kinds + 1, kinds + 1), np.int64)
     for place in range(len(order)):
         c = order[place]
         best_score, best_x, best_y, best_turn = np.inf, -1, -1, -1
         for turn in range(4):
             k = 4 * c + turn
-            y = 0
+            kind = min(height[k] - 1, kinds), min(width[k] - 1, kinds)
+            y = floor[kind]
             while y <= top and y + height[k] <= limit and y + lean * height[k] <= best_score:
                 x, cost = _first_column(flat, lines, words, run, start[k], start[k + 1], y, taken)
                 spent += cost
                 if x >= 0:
+                    if max(kind) < kinds:
+                        floor[kind] = y
                     for lower in range(y - 1, max(y - step, -1), -1):
                         sunk, cost = _first_column(flat, lines, words, run, start[k], start[k + 1], lower, taken)
                         spent += cost
