@@ -2,7 +2,7 @@
 
 A *loop* runs once around a border of one chart, the chart on its left. A *node* is a point where the neighbourhood
 changes: where three charts meet, a seam ends, or the border of the surface begins. An *arc* is the piece of seam
-between two nodes; each of its *sides* is a stretch of a loop. All of it depends on the cut mesh alone, not on any resolution.
+between two nodes; each of its *sides* is a stretch of a loop. All of this depends on the cut mesh, not on a resolution.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from omagen.geometry.distinct import distinct_rows
+
 
 @dataclass(frozen=True)
 class Boundary:
-    """Half-edge 3f + c runs from corner c of face f to the next corner. "Edge k" is the k-th border half-edge, in loop order."""
+    """Half-edge 3f + c runs from corner c of face f to the next. Edge k is the k-th half-edge on a border, loop by loop."""
 
     twin: np.ndarray
     """(3F,) int32: the opposite half-edge inside the chart, -1 on the chart's border"""
     loop_start: np.ndarray
-    """(L + 1,) int32: the edges of loop l are loop_start[l] to loop_start[l + 1]"""
+    """(L + 1,) int32: the edges of loop loop are loop_start[loop] to loop_start[loop + 1]"""
     loop_chart: np.ndarray
     """(L,) int32"""
     half_edge: np.ndarray
@@ -41,6 +43,9 @@ class Boundary:
     arc_nodes: np.ndarray
     """(A, 2) int32: the nodes at the arc's ends; the same one twice for an arc that closes on itself"""
 
+    pinched: np.ndarray
+    """(B,) bool: edge k starts at a point of the flat chart that its border passes more than once"""
+
     @property
     def arcs(self) -> int:
         return len(self.arc_nodes)
@@ -56,7 +61,7 @@ def trace_boundary(faces: np.ndarray, uv: np.ndarray, chart: np.ndarray, bends: 
     after = _next_on_border(twin)
     half_edge, loop_start = _loops(twin, after)
     vertex = faces.reshape(-1)
-    vertices = int(vertex.max()) + 1 if len(vertex) else 0
+    vertices = len(bends) if bends is not None else int(vertex.max(initial=-1)) + 1
     is_node = _find_nodes(vertex, edge, half_edge, loop_start, vertices, bends)
     edges = int(edge.max()) + 1 if len(edge) else 0
     arc_start, arc_vertex, arc, arc_place, forward = _walk_arcs(vertex, edge, half_edge, loop_start, is_node, edges)
@@ -64,7 +69,7 @@ def trace_boundary(faces: np.ndarray, uv: np.ndarray, chart: np.ndarray, bends: 
     node_vertex = np.flatnonzero(is_node).astype(np.int32)
     number = np.full(len(is_node), -1, np.int32)
     number[node_vertex] = np.arange(len(node_vertex), dtype=np.int32)
-    ends = np.stack([arc_vertex[arc_start[:-1]], arc_vertex[arc_start[1:] - 1]], axis=1) if len(arc_vertex) else np.zeros((0, 2), int)
+    ends = np.stack([arc_vertex[arc_start[:-1]], arc_vertex[arc_start[1:] - 1]], axis=1)
     return Boundary(
         twin=twin,
         loop_start=loop_start,
@@ -78,11 +83,20 @@ def trace_boundary(faces: np.ndarray, uv: np.ndarray, chart: np.ndarray, bends: 
         arc_start=arc_start,
         arc_vertex=arc_vertex,
         arc_nodes=number[ends].reshape(-1, 2).astype(np.int32),
+        pinched=_find_pinches(uv.reshape(-1, 2)[half_edge], chart[half_edge // 3]),
     )
 
 
+def _find_pinches(start: np.ndarray, chart: np.ndarray) -> np.ndarray:
+    """(B,) bool: which `start` points (B, 2) float64 occur more than once in their chart."""
+    place = np.ascontiguousarray(start + 0.0).view(np.uint32)
+    table = np.concatenate([place, chart[:, None].astype(np.uint32)], axis=1)
+    first, inverse = distinct_rows(table)
+    return np.bincount(inverse, minlength=len(first))[inverse] > 1
+
+
 def _pair_half_edges(faces: np.ndarray, uv: np.ndarray, chart: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`twin` as in `Boundary`, and `edge` (3F,) int32: the same number for all half-edges between the same two vertices."""
+    """`twin` as in `Boundary`, and `edge` (3F,) int32: one number for all half-edges between two vertices."""
     start = faces.reshape(-1)
     end = np.roll(faces, -1, axis=1).reshape(-1)
     low, high = np.minimum(start, end), np.maximum(start, end)
@@ -186,7 +200,7 @@ def _find_nodes(
 def _mark_closed_arcs(
     at: np.ndarray, half_edge: np.ndarray, edge: np.ndarray, loop_start: np.ndarray, is_node: np.ndarray
 ) -> None:
-    """Give each loop without a node one, the vertex of lowest number, which every loop along the same seam finds too."""
+    """Give each loop without a node one: its lowest vertex, which every loop along the same seam finds too."""
     has_node = np.add.reduceat(is_node[at].astype(np.int64), loop_start[:-1]) > 0
     lowest = np.minimum.reduceat(at, loop_start[:-1])
     is_node[lowest[~has_node]] = True
@@ -213,8 +227,8 @@ def _walk_arcs(
     arc_vertex = np.empty(2 * total + 1, np.int32)
     arcs = written = 0
     arc_start[0] = 0
-    for l in range(len(loop_start) - 1):
-        begin, end = loop_start[l], loop_start[l + 1]
+    for loop in range(len(loop_start) - 1):
+        begin, end = loop_start[loop], loop_start[loop + 1]
         length = end - begin
         first = begin
         while first < end and not is_node[vertex[half_edge[first]]]:

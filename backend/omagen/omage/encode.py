@@ -52,7 +52,7 @@ def encode(
     progress("Sampling the seams", 0.7)
     positions, centre, scale = normalise_vertices(layout.atlas.vertices)
     seams = sample_seams(positions, layout.boundary, layout.grids)
-    samples = locate_samples(layout.grids, seams, layout.boundary.twin)
+    samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas.chart)
     progress("Sampling the surface", 0.8)
     omage = _omage_of(mesh, layout, positions, seams, samples)
     omage = replace(omage, centre=centre, scale=scale, name=mesh.name)
@@ -109,7 +109,7 @@ def _positions(atlas: Atlas, positions: np.ndarray, seams: SeamPixels, samples: 
 
 
 def _source_layout(mesh: Mesh, layout: Layout) -> np.ndarray:
-    """(F, 3, 2) float64: where the corners of the mesh's own faces lie in pixels of their grid; NaN where they do not."""
+    """(F, 3, 2) float64: where the corners of the mesh's own faces lie, in pixels of their grid; NaN for dropped faces."""
     places = np.full((len(mesh.faces), 3, 2), np.nan)
     places[layout.atlas.source_face] = layout.grids.uv
     return places

@@ -57,7 +57,7 @@ def gutter_of(resolution: int) -> int:
 
 
 def lay_out(atlas: Atlas, resolution: int, *, keep: bool, progress: Progress) -> tuple[Layout, dict[str, int]]:
-    """Draw and place the charts of `atlas`; and what had to be given up: split_charts, dropped_components, dropped_faces.
+    """Draw and place the charts of `atlas`, with counts of what had to be given up.
 
     `keep`: a placed atlas must stay where it is. Raises `OmagenError` (geometry) where it cannot, as two charts would
     share a pixel.
@@ -109,7 +109,7 @@ def _double_uv_areas(uv: np.ndarray) -> np.ndarray:
 
 
 def _problem_of(layout: Layout) -> str:
-    """`overlap` where a pixel has two charts or none to be in, `touching` where two charts are neighbours, or nothing."""
+    """`overlap` of charts or with the rim, `unsound` charts, `touching` charts, or nothing."""
     chart, row, column = mask_cells(layout.grids)
     row, column = layout.pixel(chart, row, column)
     size = layout.resolution
@@ -137,42 +137,50 @@ def _touch(label: np.ndarray) -> bool:
 
 
 def _pack(atlas: Atlas, resolution: int, progress: Progress) -> tuple[Layout, dict[str, int]]:
-    given_up: dict[str, int] = {}
-    area = double_areas(atlas.vertices[atlas.faces].astype(np.float64)) / 2
-    scale = float(np.sqrt(EXPECTED_FILL * resolution**2 / max(area.sum(), 1e-300)))
+    """Draw the charts, halve those whose topology pixels cannot hold, pack, give up components where not all fit.
+
+    Counts split_charts, dropped_components, dropped_faces and open_charts (still drawn wrongly, so not closed).
+    """
+    given_up = {"split_charts": 0, "dropped_components": 0, "dropped_faces": 0}
     gutter = gutter_of(resolution)
-    for attempt in range(SPLITS + 1):
-        boundary = _boundary(atlas, atlas.uv, 1 / scale)
-        low, high = chart_frames(atlas.uv, atlas.chart, atlas.charts)
-
-        def grids_at(scale: float, atlas=atlas, boundary=boundary, low=low, high=high) -> Grids:
-            return build_grids(
-                fitted_uv(atlas.uv, atlas.chart, low, high, scale), atlas.chart, atlas.charts, boundary
-            )
-
-        unsound = ~grids_at(scale).sound
-        if not unsound.any() or attempt == SPLITS:
+    scale, splits = 0.0, 0
+    while True:
+        area = double_areas(atlas.vertices[atlas.faces].astype(np.float64)) / 2
+        scale = scale or float(np.sqrt(EXPECTED_FILL * resolution**2 / max(area.sum(), 1e-300)))
+        drawing = _Drawing(atlas, _boundary(atlas, atlas.uv, 1 / scale))
+        grids = drawing.at(scale)
+        if grids.sound.all() or splits == SPLITS:
             try:
-                packing = pack(lambda s, grids_at=grids_at: _cropped(grids_at(s))[0], resolution, gutter, scale, progress)
+                packing = pack(drawing.masks_at, resolution, gutter, scale, progress)
             except TooManyCharts as problem:
                 atlas = _without_smallest(atlas, area, problem.available / problem.needed, given_up)
-                area = double_areas(atlas.vertices[atlas.faces].astype(np.float64)) / 2
+                scale = 0.0
                 continue
-            grids = grids_at(packing.scale)
-            unsound = ~grids.sound
             scale = packing.scale
-            if not unsound.any() or attempt == SPLITS:
-                given_up["open_charts"] = int(unsound.sum())
-                _, corner = _cropped(grids)
-                origin, step = _turned(packing, corner)
-                return Layout(atlas, boundary, grids, origin, step, resolution, placed=False), given_up
-        given_up["split_charts"] = given_up.get("split_charts", 0) + int(unsound.sum())
-        atlas = split_charts(atlas, boundary.twin, unsound)
-    raise OmagenError(
-        ErrorCode.GEOMETRY,
-        f"The surface has too many pieces for {resolution} x {resolution} pixels.",
-        "Choose a larger resolution.",
-    )
+            grids = drawing.at(scale)
+        if grids.sound.all() or splits == SPLITS:
+            origin, step = _turned(packing, _cropped(grids)[1])
+            given_up["open_charts"] = int((~grids.sound).sum())
+            return Layout(atlas, drawing.boundary, grids, origin, step, resolution, placed=False), given_up
+        splits += 1
+        given_up["split_charts"] += int((~grids.sound).sum())
+        atlas = split_charts(atlas, drawing.boundary.twin, ~grids.sound)
+
+
+class _Drawing:
+    """The charts of an atlas, to be drawn at any scale."""
+
+    def __init__(self, atlas: Atlas, boundary: Boundary) -> None:
+        self.atlas, self.boundary = atlas, boundary
+        self._low, self._high = chart_frames(atlas.uv, atlas.chart, atlas.charts)
+
+    def at(self, scale: float) -> Grids:
+        atlas = self.atlas
+        uv = fitted_uv(atlas.uv, atlas.chart, self._low, self._high, scale)
+        return build_grids(uv, atlas.chart, atlas.charts, self.boundary)
+
+    def masks_at(self, scale: float) -> ChartMasks:
+        return _cropped(self.at(scale))[0]
 
 
 def split_charts(atlas: Atlas, twin: np.ndarray, which: np.ndarray) -> Atlas:

@@ -41,22 +41,24 @@ class Samples:
     """(P,) int32 into the seam points, -1 inside charts"""
 
 
-def locate_samples(grids: Grids, seams: SeamPixels, twin: np.ndarray) -> Samples:
-    """The sample of every pixel. `twin` as in `Boundary`."""
+def locate_samples(grids: Grids, seams: SeamPixels, twin: np.ndarray, chart_of_face: np.ndarray) -> Samples:
+    """The sample of every pixel. `twin` as in `Boundary`, `chart_of_face` (F,) int32."""
     seam = np.full(len(grids.mask), -1, np.int32)
     seam[seams.cell] = np.arange(len(seams.cell), dtype=np.int32)
     shift = np.zeros((len(grids.mask), 2), np.float32)
     ring = np.full(len(grids.mask), 127, np.int8)
-    _move_border(grids.uv, grids.start, grids.width, seams.cell, seams.half_edge, seams.share, shift, ring)
+    start_face = grids.face.copy()
+    _move_border(grids.uv, grids.start, grids.width, seams.cell, seams.half_edge, seams.share, shift, ring, start_face)
     _fade(grids.mask, grids.start, grids.width, grids.height, ring, shift)
     total = int(np.count_nonzero(grids.mask))
     chart = np.empty(total, np.int32)
     row, column, face = np.empty_like(chart), np.empty_like(chart), np.empty_like(chart)
     bary = np.empty((total, 2), np.float32)
     place = np.empty(total, np.int32)
+    first_face = np.unique(chart_of_face, return_index=True)[1].astype(np.int32)
     _collect(
-        grids.uv, twin, grids.start, grids.width, grids.height, grids.mask, grids.face, shift, seam,
-        seams.half_edge, seams.share, chart, row, column, face, bary, place,
+        grids.uv, twin, grids.start, grids.width, grids.height, grids.mask, start_face, shift, seam,
+        seams.half_edge, seams.share, first_face, chart, row, column, face, bary, place,
     )  # fmt: skip
     return Samples(chart, row, column, face, bary, np.where(place >= 0, seams.seam[place], -1).astype(np.int32))
 
@@ -71,7 +73,9 @@ def _move_border(
     share: np.ndarray,
     shift: np.ndarray,
     ring: np.ndarray,
+    start_face: np.ndarray,
 ) -> None:
+    """Note how far border pixels move, and a face for those whose centre no face covers."""
     c = 0
     for p in range(len(cell)):
         while not (start[c] <= cell[p] < start[c + 1]):
@@ -84,6 +88,8 @@ def _move_border(
         shift[cell[p], 0] = x - (local % width[c] + 0.5)
         shift[cell[p], 1] = y - (local // width[c] + 0.5)
         ring[cell[p]] = 0
+        if start_face[cell[p]] < 0:
+            start_face[cell[p]] = f
 
 
 @numba.njit(cache=True, nogil=True)
@@ -99,15 +105,11 @@ def _fade(
         for depth in range(1, RINGS + 1):
             first = count
             for p in range(begin, end):
-                if mask[p] and ring[p] == 127:
-                    if (
-                        ring[p - 1] == depth - 1
-                        or ring[p + 1] == depth - 1
-                        or ring[p - w] == depth - 1
-                        or ring[p + w] == depth - 1
-                    ):
-                        inner[count] = p
-                        count += 1
+                if not mask[p] or ring[p] != 127:
+                    continue
+                if min(ring[p - 1], ring[p + 1], ring[p - w], ring[p + w]) == depth - 1:
+                    inner[count] = p
+                    count += 1
             for n in range(first, count):
                 ring[inner[n]] = depth
         for sweep in range(SWEEPS):
@@ -137,6 +139,7 @@ def _collect(
     seam: np.ndarray,
     half_edge: np.ndarray,
     share: np.ndarray,
+    first_face: np.ndarray,
     chart: np.ndarray,
     row: np.ndarray,
     column: np.ndarray,
@@ -164,6 +167,8 @@ def _collect(
                 else:
                     x, y = j + 0.5 + shift[p, 0], i + 0.5 + shift[p, 1]
                     f = _start_face(cover, start[c], w, h, x, y)
+                    if f < 0:
+                        f = first_face[c]
                     face[n], bary[n, 0], bary[n, 1] = _walk(uv, twin, f, x, y)
                 n += 1
 
@@ -190,7 +195,7 @@ def _start_face(cover: np.ndarray, base: int, width: int, height: int, x: float,
 
 @numba.njit(cache=True, nogil=True)
 def _walk(uv: np.ndarray, twin: np.ndarray, face: int, x: float, y: float) -> tuple[int, float, float]:
-    """Walk from `face` towards (x, y); the face that holds it and the weights, or the point nearest on the way's end."""
+    """Walk from `face` towards (x, y): the face that holds it and the weights, or the nearest point where the way ends."""
     came = -1
     for _ in range(MAX_WALK):
         ax, ay = uv[face, 0, 0], uv[face, 0, 1]

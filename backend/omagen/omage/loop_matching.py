@@ -13,7 +13,9 @@ import numba
 import numpy as np
 
 from omagen.omage.boundary import Boundary
+from omagen.omage.cells import segment
 from omagen.omage.grids import Grids
+from omagen.omage.nodes import isotonic
 
 REACH: Final = 2.5
 """Pixels: how far from a pixel its place on the border is looked for."""
@@ -33,7 +35,7 @@ class PixelLoops:
     along: np.ndarray
     """(P,) float64: length along the loop of border edges, ascending over one turn at most, from any point on"""
     at: np.ndarray
-    """(B + L,) float64: length along loop l at the start of each edge, from loop_start[l] + l on, and at its end"""
+    """(B + L,) float64: length along loop loop at the start of each edge, from loop_start[loop] + loop on, and at its end"""
 
 
 def match_loops(boundary: Boundary, grids: Grids) -> PixelLoops:
@@ -59,24 +61,16 @@ def match_loops(boundary: Boundary, grids: Grids) -> PixelLoops:
 def _loop_lengths(loop_start: np.ndarray, half_edge: np.ndarray, uv: np.ndarray) -> np.ndarray:
     at = np.empty(len(half_edge) + len(loop_start) - 1)
     n = 0
-    for l in range(len(loop_start) - 1):
+    for loop in range(len(loop_start) - 1):
         length = 0.0
-        for k in range(loop_start[l], loop_start[l + 1]):
+        for k in range(loop_start[loop], loop_start[loop + 1]):
             at[n] = length
             n += 1
-            x0, y0, x1, y1 = _segment(uv, half_edge[k])
+            x0, y0, x1, y1 = segment(uv, half_edge[k])
             length += np.hypot(x1 - x0, y1 - y0)
         at[n] = length
         n += 1
     return at
-
-
-@numba.njit(cache=True, nogil=True)
-def _segment(uv: np.ndarray, edge: int) -> tuple[float, float, float, float]:
-    """The ends of a half-edge in cells, pixel centres at whole numbers."""
-    f, a = edge // 3, edge % 3
-    b = 0 if a == 2 else a + 1
-    return uv[f, a, 0] - 0.5, uv[f, a, 1] - 0.5, uv[f, b, 0] - 0.5, uv[f, b, 1] - 0.5
 
 
 @numba.njit(cache=True, nogil=True)
@@ -121,11 +115,11 @@ def _pair_loops(
         taken = np.zeros(number, np.bool_)
         boxes = np.empty((number, 4))
         for n in range(number):
-            l = order[ranges[c] + n]
+            loop = order[ranges[c] + n]
             boxes[n, 0] = boxes[n, 1] = np.inf
             boxes[n, 2] = boxes[n, 3] = -np.inf
-            for k in range(loop_start[l], loop_start[l + 1]):
-                x, y, _, _ = _segment(uv, half_edge[k])
+            for k in range(loop_start[loop], loop_start[loop + 1]):
+                x, y, _, _ = segment(uv, half_edge[k])
                 boxes[n, 0], boxes[n, 1] = min(boxes[n, 0], x), min(boxes[n, 1], y)
                 boxes[n, 2], boxes[n, 3] = max(boxes[n, 2], x), max(boxes[n, 3], y)
         # The widest loop first: it is the rim, and its box contains all the others.
@@ -136,17 +130,17 @@ def _pair_loops(
                 if not taken[m] and distance < gap:
                     best, gap = m, distance
             taken[best] = True
-            l = order[ranges[c] + n]
-            begin_of[l], count_of[l] = int(traced[best, 4]) + start[c], int(traced[best, 5])
+            loop = order[ranges[c] + n]
+            begin_of[loop], count_of[loop] = int(traced[best, 4]) + start[c], int(traced[best, 5])
     pixel_start = np.zeros(loops + 1, np.int64)
     pixel_start[1:] = np.cumsum(count_of)
     cell = np.empty(pixel_start[loops], np.int64)
     # From loop back to chart, to know the offset of its cells.
     for c in range(len(width)):
         for n in range(ranges[c], ranges[c + 1]):
-            l = order[n]
-            q = begin_of[l]
-            for p in range(pixel_start[l], pixel_start[l + 1]):
+            loop = order[n]
+            q = begin_of[loop]
+            for p in range(pixel_start[loop], pixel_start[loop + 1]):
                 cell[p] = q
                 q = start[c] + following[q]
     return pixel_start, cell
@@ -167,15 +161,15 @@ def _follow(
     along: np.ndarray,
     index: np.ndarray,
 ) -> None:
-    for l in range(len(loop_start) - 1):
-        count = pixel_start[l + 1] - pixel_start[l]
+    for loop in range(len(loop_start) - 1):
+        count = pixel_start[loop + 1] - pixel_start[loop]
         if count == 0:
             continue
-        c = loop_chart[l]
-        cells = cell[pixel_start[l] : pixel_start[l + 1]]
-        edges = half_edge[loop_start[l] : loop_start[l + 1]]
-        lengths = at[loop_start[l] + l : loop_start[l + 1] + l + 1]
-        t = along[pixel_start[l] : pixel_start[l + 1]]
+        c = loop_chart[loop]
+        cells = cell[pixel_start[loop] : pixel_start[loop + 1]]
+        edges = half_edge[loop_start[loop] : loop_start[loop + 1]]
+        lengths = at[loop_start[loop] + loop : loop_start[loop + 1] + loop + 1]
+        t = along[pixel_start[loop] : pixel_start[loop + 1]]
         if lengths[len(edges)] == 0.0:
             t[:] = 0.0
             continue
@@ -213,7 +207,7 @@ def _candidates(
             gap = np.empty(offsets[count])
             filled = offsets[:count].copy()
         for e in range(len(edges)):
-            x0, y0, x1, y1 = _segment(uv, edges[e])
+            x0, y0, x1, y1 = segment(uv, edges[e])
             dx, dy = x1 - x0, y1 - y0
             norm = dx * dx + dy * dy
             low = max(int(np.ceil(min(y0, y1) - REACH)), 0)
@@ -338,34 +332,13 @@ def _cheapest_path(
             t[step] = t[step - 1] + forward
         elif abs(t[step - 1] + forward - t[0] - length) > 1e-6 * length:
             return False
-    _ascend(t, length)
+    isotonic(t)
+    for step in range(count):
+        t[step] = min(max(t[step], where[first]), where[first] + length)
     rotated = cells.copy()
     for step in range(count):
         cells[step] = rotated[(begin + step) % count]
     return True
-
-
-@numba.njit(cache=True, nogil=True)
-def _ascend(t: np.ndarray, length: float) -> None:
-    """Make `t` ascend, changing both ends of each descent as little as needed, within one turn."""
-    start = t[0]
-    count = len(t)
-    level = np.empty(count)
-    weight = np.empty(count, np.int64)
-    blocks = 0
-    for n in range(count):
-        level[blocks], weight[blocks] = t[n], 1
-        blocks += 1
-        while blocks > 1 and level[blocks - 2] > level[blocks - 1]:
-            total = weight[blocks - 2] + weight[blocks - 1]
-            level[blocks - 2] += (level[blocks - 1] - level[blocks - 2]) * weight[blocks - 1] / total
-            weight[blocks - 2] = total
-            blocks -= 1
-    n = 0
-    for block in range(blocks):
-        for _ in range(weight[block]):
-            t[n] = min(max(level[block], start), start + length)
-            n += 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -383,7 +356,7 @@ def _lay_evenly(
         for n in range(count):
             where = (trial + length * n / count) % length
             e = min(max(int(np.searchsorted(lengths, where, side="right")) - 1, 0), len(edges) - 1)
-            x0, y0, x1, y1 = _segment(uv, edges[e])
+            x0, y0, x1, y1 = segment(uv, edges[e])
             span = lengths[e + 1] - lengths[e]
             share = (where - lengths[e]) / span if span > 0 else 0.0
             p = cells[n] - base

@@ -3,8 +3,8 @@
 Around a chart, the loop of its border pixels follows the loop of its border edges. Every node of the border gets a
 pixel; the pixels between two nodes share out the arc between them. The side of an arc with the fewest pixels decides
 how many points the arc has and where they lie; the other sides visit the same points in the same order, some of them
-more than once. Welding equal points therefore closes every seam without a gap, whatever the charts' sizes: watertight
-in, watertight out. Where a chart is too small for its nodes, the shortest arcs shrink to one point, for all their sides.
+more than once. Welding equal points therefore closes every seam without a gap, whatever the charts' sizes. Where a
+chart is too small for its nodes, its shortest arcs shrink to one point, for all their sides.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from omagen.omage.boundary import Boundary
 from omagen.omage.grids import Grids
 from omagen.omage.loop_matching import match_loops
+from omagen.omage.nodes import isotonic, place_nodes
 
 MIN_GAP: Final = 0.25
 """Points of an arc are at least this far apart, as a fraction of even spacing."""
@@ -47,7 +48,7 @@ def sample_seams(vertices: np.ndarray, boundary: Boundary, grids: Grids) -> Seam
     """Points for all border pixels. `vertices` (V, 3) float32."""
     loops = match_loops(boundary, grids)
     arc_start, arc_length = _arc_lengths(vertices, boundary)
-    sides = _place_nodes(
+    sides = place_nodes(
         boundary.loop_start, boundary.node, boundary.arc, loops.start, loops.at, loops.along, _least_steps(boundary)
     )
     side_loop, side_edge, side_edges, side_first, side_last = sides
@@ -73,7 +74,8 @@ def sample_seams(vertices: np.ndarray, boundary: Boundary, grids: Grids) -> Seam
         steps, reference, arc_start, arc_length, root, first_point - len(node_point), len(node_point),
         where, seam, half_edge, share,
     )  # fmt: skip
-    inner_points = _points_on_arcs(vertices, boundary, arc_start, arc_length, np.repeat(np.arange(boundary.arcs), inner), where)
+    arc = np.repeat(np.arange(boundary.arcs), inner)
+    inner_points = _points_on_arcs(vertices, boundary, arc_start, arc_length, arc, where)
     points = np.concatenate([node_point, inner_points])
     return SeamPixels(cell, seam, half_edge, share, points, int((seen & (steps == 0)).sum()))
 
@@ -147,127 +149,6 @@ def _on_polyline(lengths: np.ndarray, where: float) -> tuple[int, float]:
 
 
 @numba.njit(cache=True, nogil=True)
-def isotonic(values: np.ndarray) -> None:
-    """The nearest non-decreasing sequence in the least-squares sense, in place (pool adjacent violators)."""
-    count = len(values)
-    level = np.empty(count)
-    weight = np.empty(count)
-    blocks = 0
-    for n in range(count):
-        level[blocks], weight[blocks] = values[n], 1.0
-        blocks += 1
-        while blocks > 1 and level[blocks - 2] > level[blocks - 1]:
-            total = weight[blocks - 2] + weight[blocks - 1]
-            level[blocks - 2] = (level[blocks - 2] * weight[blocks - 2] + level[blocks - 1] * weight[blocks - 1]) / total
-            weight[blocks - 2] = total
-            blocks -= 1
-    n = 0
-    for block in range(blocks):
-        for _ in range(int(weight[block])):
-            values[n] = level[block]
-            n += 1
-
-
-@numba.njit(cache=True, nogil=True)
-def _place_nodes(
-    loop_start: np.ndarray,
-    node: np.ndarray,
-    arc: np.ndarray,
-    pixel_start: np.ndarray,
-    at: np.ndarray,
-    along: np.ndarray,
-    least: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Give each node of each loop a pixel, in order and with room for the arcs between; returns the sides of arcs.
-
-    For each side: its loop, first edge, number of edges, first and last pixel (counted within the loop; the last may
-    go beyond its end and means the pixel that many steps on).
-    """
-    total = 0
-    for k in range(len(node)):
-        total += node[k] >= 0
-    side_loop = np.empty(total, np.int32)
-    side_edge = np.empty(total, np.int32)
-    side_edges = np.empty(total, np.int32)
-    side_first = np.empty(total, np.int32)
-    side_last = np.empty(total, np.int32)
-    sides = 0
-    for l in range(len(loop_start) - 1):
-        begin, end = loop_start[l], loop_start[l + 1]
-        pixels = pixel_start[l + 1] - pixel_start[l]
-        if pixels == 0:
-            continue
-        t = along[pixel_start[l] : pixel_start[l + 1]]
-        length = max(at[end + l] - at[begin + l], 1e-12)
-        edges = np.flatnonzero(node[begin:end] >= 0)
-        count = len(edges)
-        # Where along the loop each node is, counted from the first pixel on, and the pixel (a fraction) it is nearest to.
-        tau = np.empty(count)
-        for n in range(count):
-            tau[n] = at[begin + l + edges[n]] - at[begin + l]
-            tau[n] = t[0] + (tau[n] - t[0]) % length
-        order = np.argsort(tau, kind="mergesort")
-        need = np.empty(count, np.int64)
-        wish = np.empty(count)
-        for n in range(count):
-            wish[n] = _pixel_at(t, tau[order[n]], length)
-            need[n] = least[arc[begin + edges[order[n]]]]
-        _lower_needs(need, tau[order], length, pixels)
-        slack = pixels - need.sum()
-        before = 0
-        for n in range(count):
-            wish[n] -= before
-            before += need[n]
-        isotonic(wish)
-        middle = 0.5 * (wish[0] + wish[count - 1] - slack)
-        before = 0
-        for n in range(count):
-            low, high = middle, middle + slack
-            if wish[count - 1] - wish[0] <= slack:
-                low, high = wish[0], wish[0] + slack
-            wish[n] = np.floor(min(max(wish[n], low), high) + 0.5) + before
-            before += need[n]
-        for n in range(count):
-            edge = edges[order[n]]
-            follower = edges[order[(n + 1) % count]]
-            side_loop[sides] = l
-            side_edge[sides] = begin + edge
-            side_edges[sides] = follower - edge if follower > edge else follower - edge + (end - begin)
-            first = int(wish[n])
-            last = int(wish[n + 1]) if n + 1 < count else int(wish[0]) + pixels
-            side_first[sides] = first
-            side_last[sides] = last
-            sides += 1
-    return side_loop[:sides], side_edge[:sides], side_edges[:sides], side_first[:sides], side_last[:sides]
-
-
-@numba.njit(cache=True, nogil=True)
-def _pixel_at(t: np.ndarray, where: float, length: float) -> float:
-    """Which pixel, as a fraction, is at `where`; `t` ascends over at most one turn of `length`."""
-    low = np.searchsorted(t, where, side="left")
-    high = np.searchsorted(t, where, side="right") - 1
-    if high >= low:
-        return 0.5 * (low + high)
-    after = t[low] if low < len(t) else t[0] + length
-    return high + (where - t[high]) / (after - t[high])
-
-
-@numba.njit(cache=True, nogil=True)
-def _lower_needs(need: np.ndarray, tau: np.ndarray, length: float, pixels: int) -> None:
-    """Lower the steps that arcs need until they fit into a loop of `pixels`, the shortest arcs first."""
-    count = len(need)
-    span = np.empty(count)
-    for n in range(count):
-        span[n] = tau[n + 1] - tau[n] if n + 1 < count else tau[0] + length - tau[n]
-    order = np.argsort(span, kind="mergesort")
-    for least in (1, 0):
-        for n in order:
-            if need.sum() <= pixels:
-                return
-            need[n] = min(need[n], least)
-
-
-@numba.njit(cache=True, nogil=True)
 def _share_out(
     loop_start: np.ndarray,
     loop_edge: np.ndarray,
@@ -303,17 +184,17 @@ def _share_out(
                 continue
             lengths = arc_length[arc_start[a] : arc_start[a + 1]]
             total = lengths[len(lengths) - 1]
-            l = side_loop[s]
-            begin = loop_start[l]
-            edges = loop_start[l + 1] - begin
-            pixels = pixel_start[l + 1] - pixel_start[l]
+            loop = side_loop[s]
+            begin = loop_start[loop]
+            edges = loop_start[loop + 1] - begin
+            pixels = pixel_start[loop + 1] - pixel_start[loop]
             forward = arc_forward[side_edge[s]]
             first, count = side_first[s], side_last[s] - side_first[s]
             natural = np.empty(count + 1)
             for q in range(count + 1):
                 turns, p = (first + q) // pixels, (first + q) % pixels
-                t = along[pixel_start[l] + p] + turns * (at[begin + l + edges] - at[begin + l])
-                place, part = _on_side(at, begin + l, edges, side_edge[s] - begin, side_edges[s], t)
+                t = along[pixel_start[loop] + p] + turns * (at[begin + loop + edges] - at[begin + loop])
+                place, part = _on_side(at, begin + loop, edges, side_edge[s] - begin, side_edges[s], t)
                 if side_edges[s] == edges:  # a loop without other nodes: its end must not pass for its beginning
                     if 4 * q < count and 4 * place > 3 * edges:
                         place, part = 0, 0.0
@@ -335,7 +216,7 @@ def _share_out(
             visits = np.empty(count + 1, np.int64)
             _visits(natural, total, forward, points, steps[a], visits)
             for q in range(count + 1):
-                p = pixel_start[l] + (first + q) % pixels
+                p = pixel_start[loop] + (first + q) % pixels
                 visit = visits[q]
                 if visit == 0 or visit == steps[a]:
                     seam[p] = start_node if visit == 0 and steps[a] > 0 else end_node
@@ -356,7 +237,7 @@ def _share_out(
 
 @numba.njit(cache=True, nogil=True)
 def _on_side(at: np.ndarray, base: int, edges: int, first: int, count: int, t: float) -> tuple[int, float]:
-    """Which edge of a side (0 to count - 1) lies at length `t` along its loop, and how far along it; clamped to its ends."""
+    """Which edge of a side (0 to count - 1) is at length `t` along its loop, and how far along it; within its ends."""
     length = max(at[base + edges] - at[base], 1e-12)
     start = at[base + first] - at[base]
     local = (t - start) % length
