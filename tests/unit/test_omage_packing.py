@@ -139,12 +139,14 @@ def test_charts_that_shrink_no_further_are_packed_when_they_just_fit():
 
 def test_too_many_charts_are_refused_with_numbers():
     tries = []
+    masks_at = drawn(squares(300), least=3)
 
-    def progress(stage: str, fraction: float) -> None:
-        tries.append(fraction)
+    def counted(scale: float) -> ChartMasks:
+        tries.append(scale)
+        return masks_at(scale)
 
     with pytest.raises(TooManyCharts) as caught:
-        pack(drawn(squares(300), least=3), 64, 2, 5.0, progress)
+        pack(counted, 64, 2, 5.0)
     error = caught.value
     assert (error.charts, error.available) == (300, 4096)
     assert error.needed >= 300 * 25
@@ -154,11 +156,16 @@ def test_too_many_charts_are_refused_with_numbers():
 
 
 def test_a_cancelled_search_ends_at_once():
+    calls = []
+
     def progress(stage: str, fraction: float) -> None:
-        raise OmagenError("cancelled", "Cancelled.")
+        calls.append(fraction)
+        if len(calls) == 3:
+            raise OmagenError("cancelled", "Cancelled.")
 
     with pytest.raises(OmagenError, match="Cancelled"):
-        pack(drawn(squares(4)), 64, 2, 5.0, progress)
+        pack(drawn(random_outlines(20)), 64, 2, 5.0, progress)
+    assert len(calls) == 3 and all(0 <= fraction <= 1 for fraction in calls)
 
 
 def test_thousands_of_charts_of_all_sizes_are_packed():

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from omagen.omage.packing_runs import Runs, grown_runs
-from omagen.omage.packing_search import StackSearch
+from omagen.omage.packing_search import STAGE, StackSearch
 from omagen.protocol import ErrorCode, OmagenError
 
 EFFORT: Final = 4e7
@@ -23,7 +23,7 @@ MOST_SCALES: Final = 24
 """Scales tried at most; far fewer are needed unless the charts hardly fit at all."""
 LAST_STEP: Final = 1.003
 """The search ends when a scale larger by this factor does not fit."""
-ROUGH_STEP: Final = 1.02
+ROUGH_STEP: Final = 1.012
 """The same once the effort is spent."""
 TYPICAL_FILL: Final = 0.8
 """Of the picture, gutters included: where the search begins."""
@@ -89,19 +89,19 @@ def pack(
     progress: Callable[[str, float], None] | None = None,
     effort: float = 1.0,
 ) -> Packing:
-    """Place all charts in a picture of `resolution` x `resolution` pixels at the largest scale found.
+    """Place all charts, at least one, in a picture of `resolution` x `resolution` pixels at the largest scale found.
 
     `masks_at(scale)` draws the charts at `scale` pixels per unit; the number of charts never changes. `gutter` empty
     pixels separate any two charts in all eight directions, across the picture's borders too: its lowest rows and
-    leftmost columns stay free. `effort` multiplies the time spent on better packings. Deterministic. Raises
-    `TooManyCharts`.
+    leftmost columns stay free. `effort` multiplies the time spent on better packings. `progress` is called before every
+    try and may raise. Deterministic. Raises `TooManyCharts`.
     """
-    stack = StackSearch(resolution, effort * EFFORT)
+    stack = StackSearch(resolution, effort * EFFORT, progress)
     scales = _Scales(resolution, start_scale)
     best = None
     for attempt in range(MOST_SCALES):
         if progress is not None:
-            progress("Packing the charts", attempt / MOST_SCALES)
+            progress(STAGE, stack.share)
         masks = masks_at(scales.next)
         runs = grown_runs(masks.bits, masks.start, masks.height, masks.width, gutter)
         rows, fits = _rows_without_packing(runs, resolution, attempt < GUESSES and not scales.vanished), False
@@ -117,7 +117,8 @@ def pack(
         if best is not None and scales.closed(ROUGH_STEP if stack.exhausted else LAST_STEP):
             break
     if best is None:
-        raise TooManyCharts(len(runs.area), rows * resolution, resolution**2)
+        area = int(runs.area.sum())
+        raise TooManyCharts(len(runs.area), area if area > resolution**2 else rows * resolution, resolution**2)
     return best
 
 
@@ -158,7 +159,8 @@ class _Scales:
             self.vanished = False
             self.next = self._between() if self._high else self._above()
         elif rows < self._resolution:
-            self.next *= float(np.clip(np.sqrt(self._resolution / rows), LAST_STEP, 16.0))
+            wanted = self.next * float(np.clip(np.sqrt(self._resolution / rows), LAST_STEP, 16.0))
+            self.next = min(wanted, (self.next * self._high[0]) ** 0.5) if self._high else wanted
         else:
             self._failures += 1
             before, self._high = self._high, tried

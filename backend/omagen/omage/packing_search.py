@@ -6,6 +6,7 @@ the measure changes the stack a lot. So many orders are tried, new ones and vari
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ import numpy as np
 from omagen.omage.packing_runs import Runs
 from omagen.omage.packing_strip import empty_line, fill_strip
 
+STAGE: Final = "Packing the charts"
 STRIP: Final = 1.5
 """Height of the strip over its width; a stack that would rise above it is given up."""
 SCALES: Final = 4
@@ -27,6 +29,7 @@ VARIED_NOISE: Final = 0.15
 """Standard deviations, in natural logarithms of a chart's area."""
 OVERHEAD: Final = 20_000
 """What an order costs beside the words that are read, in words."""
+MEASURES: Final = 4
 SEED: Final = 20240806
 
 
@@ -45,7 +48,8 @@ class StackSearch:
     column: np.ndarray
     """Of the lowest stack at the latest scale"""
 
-    def __init__(self, resolution: int, effort: float) -> None:
+    def __init__(self, resolution: int, effort: float, progress: Callable[[str, float], None] | None) -> None:
+        self._progress = progress
         self._resolution = resolution
         self._effort = effort
         self._spent = 0
@@ -56,6 +60,11 @@ class StackSearch:
     def exhausted(self) -> bool:
         return self._spent >= self._effort
 
+    @property
+    def share(self) -> float:
+        """Of the effort, spent so far: 0 to 1."""
+        return min(self._spent / self._effort, 1.0)
+
     def improve(self, runs: Runs) -> int:
         """The rows of the lowest stack found; an estimate if that is more than the strip has."""
         strip = _Strip(runs, self._resolution)
@@ -64,6 +73,8 @@ class StackSearch:
         rows, tries = int(STRIP * self._resolution) + 1, 0
         estimate, least = None, _least_rows(runs, self._resolution)
         while (tries < 2 or self._spent < until) and rows > least:
+            if self._progress is not None:
+                self._progress(STAGE, self.share)
             order = self._order(tries, len(runs.area))
             used = strip.fill(np.argsort(-(sizes[order.measure] + order.noise), kind="stable"), order.lean, rows - 1)
             self._spent += strip.spent + OVERHEAD
@@ -86,9 +97,6 @@ class StackSearch:
         if random.random() < 0.5:
             return _Order(int(random.integers(MEASURES)), random.normal(0, NEW_NOISE, charts), lean)
         return _Order(best.measure, best.noise + random.normal(0, VARIED_NOISE, charts), lean)
-
-
-MEASURES: Final = 4
 
 
 def _measures(runs: Runs) -> np.ndarray:
