@@ -79,7 +79,7 @@ def _plan(args: argparse.Namespace) -> tuple[list[Conversion], Path | None]:
     target = Path(args.output).expanduser()
     source = Path(args.meshes[0]).expanduser()
     if args.output and len(args.meshes) == 1 and not source.is_dir():
-        if target.suffix.lower() not in _FORMATS.values():
+        if target.suffix.lower() not in (SUFFIX, ".npz"):
             _check_folder(target)
         return [Conversion(source, target)], None
     if target.suffix.lower() in (SUFFIX, ".npz"):
