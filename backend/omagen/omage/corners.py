@@ -11,10 +11,15 @@ SHARP = np.cos(np.radians(40.0))
 """Where no normals are stored, a face this far from its corner's smooth normal keeps its own."""
 
 
-def corner_uv(surface: Surface) -> np.ndarray:
-    """(F, 3, 2) float32: the centre of each corner's pixel, in a square of side 1 with row 0 at its bottom."""
+def corner_uv(surface: Surface, place: np.ndarray | None = None) -> np.ndarray:
+    """(F, 3, 2) float32: where each corner's pixel is, in a square of side 1 with row 0 at its bottom.
+
+    `place` (H, W, 2) float32 for each pixel; without it they are at their centres.
+    """
     height, width = surface.vertex.shape
-    return _uv(surface.pixels, surface.inserted, height, width)
+    if place is None:
+        return _centres(surface.pixels, surface.inserted, height, width)
+    return _values(surface.pixels, surface.inserted, place.reshape(-1, 2))
 
 
 def stored_normals(surface: Surface, normal: np.ndarray) -> np.ndarray:
@@ -23,7 +28,7 @@ def stored_normals(surface: Surface, normal: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _uv(pixels: np.ndarray, inserted: np.ndarray, height: int, width: int) -> np.ndarray:
+def _centres(pixels: np.ndarray, inserted: np.ndarray, height: int, width: int) -> np.ndarray:
     uv = np.empty((len(pixels), 3, 2), np.float32)
     size = height * width
     across, up, row_of = 1.0 / width, 1.0 / height, 1.0 / width
@@ -41,6 +46,13 @@ def _uv(pixels: np.ndarray, inserted: np.ndarray, height: int, width: int) -> np
                 u, v = u + (q - i * width + 0.5) * across, v + (i + 0.5) * up
             uv[f, c, 0], uv[f, c, 1] = u / 4, v / 4
     return uv
+
+
+def _values(pixels: np.ndarray, inserted: np.ndarray, plane: np.ndarray) -> np.ndarray:
+    """`plane` (N, C) at the pixels of corners; inserted points have the mean of theirs."""
+    if len(inserted):
+        plane = np.concatenate([plane, plane[inserted].mean(axis=1)])
+    return plane[pixels]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -30,9 +30,10 @@ def decode(
 ) -> tuple[Mesh, dict[str, Any]]:
     """The mesh of an omage: metres, +Y up, one material with textures of the omage's resolution; and how it came about.
 
-    `resolution`: of the mesh, 0 for the omage's own. Texture coordinates are the centres of pixels. Corner normals are
-    the stored ones, each side of a seam its own; without any they follow from the surface. Pixels with the same seam
-    number are one vertex, so that what was closed is closed.
+    `resolution`: of the mesh, 0 for the omage's own. The textures keep theirs, with a normal map for the detail that a
+    coarser mesh lacks. Texture coordinates are the centres of pixels. Corner normals are the stored ones, each side of
+    a seam its own; without any they follow from the surface. Pixels with the same seam number are one vertex, so that
+    what was closed is closed.
 
     Report, plain JSON: resolution, triangles, vertices, charts, lost_charts (without a triangle), dropped_pixels (in no
     triangle), split_edges; where it was asked for `outliers`, `seams` and `holes` with the counts of `Cleaned`,
@@ -53,12 +54,17 @@ def decode(
     mesh = Mesh(
         vertices=vertices,
         faces=surface.faces,
-        uv=corner_uv(surface),
+        uv=corner_uv(surface, _place(labels, position, omage)),
         normals=_corner_normals(surface, vertices, shape) if normals else None,
-        materials=(material_of(omage),),
         patches=ranks[surface.face_labels(labels)],
         name=omage.name,
     )
+    detail = None
+    if normals and omage.normal is not None and shape.resolution < omage.resolution:
+        from omagen.omage.normal_map import tangent_normal_map
+
+        detail = tangent_normal_map(mesh, omage.normal)
+    mesh = replace(mesh, materials=(material_of(omage, detail),))
     return mesh, _report(surface, ranks, omage.scale, repair) | {"resolution": shape.resolution}
 
 
@@ -104,6 +110,15 @@ def _surface(omage: Omage, repair: _Repair) -> tuple[Surface, np.ndarray, np.nda
         counts = {"open_edges": filling.open_edges, "filled": filling.holes, "triangles": filling.triangles}
         repair.done["holes"] = counts
     return surface, labels, position
+
+
+def _place(labels: np.ndarray, position: np.ndarray, omage: Omage) -> np.ndarray | None:
+    """Where in the omage's maps the pixels of a coarser shape are; None for pixels' centres."""
+    if len(labels) >= omage.resolution:
+        return None
+    from omagen.omage.registration import registered_uv
+
+    return registered_uv(labels, position, chart_labels(omage), omage.position)
 
 
 def _corner_normals(surface: Surface, vertices: np.ndarray, omage: Omage) -> np.ndarray:

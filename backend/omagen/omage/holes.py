@@ -44,6 +44,8 @@ def fill_holes(surface: Surface, labels: np.ndarray) -> Filling:
     keys = np.sort(around.key)
     is_open = np.searchsorted(keys, around.key, "right") - np.searchsorted(keys, around.key, "left") == 1
     rim = around.only(is_open)
+    if not len(rim.key):
+        return Filling(surface, 0, 0, 0)
     loops = trace_loops(np.stack([rim.end, rim.start], axis=1))  # around the hole, against the triangles beside it
     after = _next_steps(loops.start)
     of_step = rim.find(loops.pixel[after], loops.pixel)

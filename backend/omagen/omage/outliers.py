@@ -58,7 +58,7 @@ def _find_strays(labels: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, 
     height, width = labels.shape
     spacing = np.zeros((height, width), np.float32)
     stray = np.zeros((height, width), np.bool_)
-    near = np.empty((8, 3), np.float32)
+    near = np.empty((3, 8), np.float32)
     length = np.empty(8, np.float32)
     middle = np.empty(3, np.float32)
     for i in range(height):
@@ -70,17 +70,35 @@ def _find_strays(labels: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, 
             for y in range(max(i - 1, 0), min(i + 2, height)):
                 for x in range(max(j - 1, 0), min(j + 2, width)):
                     if labels[y, x] == own and (y != i or x != j):
-                        near[count] = position[y, x]
+                        for k in range(3):
+                            near[k, count] = position[y, x, k]
                         count += 1
             if count < 3:
                 continue
+            away = 0.0
             for k in range(3):
-                middle[k] = np.median(near[:count, k])
+                middle[k] = _median(near[k], count)
+                away += (position[i, j, k] - middle[k]) ** 2
             for n in range(count):
-                length[n] = np.sqrt(((near[n] - middle) ** 2).sum())
-            spacing[i, j] = np.median(length[:count])
-            stray[i, j] = np.sqrt(((position[i, j] - middle) ** 2).sum()) > STRAYED * spacing[i, j]
+                x0, x1, x2 = near[0, n] - middle[0], near[1, n] - middle[1], near[2, n] - middle[2]
+                length[n] = x0 * x0 + x1 * x1 + x2 * x2
+            square = _median(length, count)
+            spacing[i, j] = np.sqrt(square)
+            stray[i, j] = away > STRAYED * STRAYED * square
     return spacing, stray
+
+
+@numba.njit(cache=True, nogil=True)
+def _median(values: np.ndarray, count: int) -> float:
+    """The middle, or the upper one of both middles, of the first `count` of `values`, which stay in their order."""
+    for n in range(count):
+        below = same = 0
+        for m in range(count):
+            below += values[m] < values[n]
+            same += values[m] == values[n]
+        if below <= count // 2 < below + same:
+            return values[n]
+    return values[0]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -89,12 +107,13 @@ def _mend(labels: np.ndarray, position: np.ndarray, spacing: np.ndarray, stray: 
     have strayed as well, it is the shape that is rough, and nothing is done."""
     height, width = labels.shape
     moved = removed = 0
+    total = np.zeros(3, np.float64)
     for i in range(height):
         for j in range(width):
             if not stray[i, j] or spacing[i, j] == 0:
                 continue
             count = strays = 0
-            total = np.zeros(3, np.float64)
+            total[:] = 0
             for y in range(max(i - 1, 0), min(i + 2, height)):
                 for x in range(max(j - 1, 0), min(j + 2, width)):
                     if labels[y, x] != labels[i, j] or (y == i and x == j):
@@ -102,12 +121,14 @@ def _mend(labels: np.ndarray, position: np.ndarray, spacing: np.ndarray, stray: 
                     if stray[y, x]:
                         strays += 1
                     else:
-                        total += position[y, x]
+                        for k in range(3):
+                            total[k] += position[y, x, k]
                         count += 1
             if strays > 2:
                 continue
             if count >= ENOUGH:
-                position[i, j] = (total / count).astype(np.float32)
+                for k in range(3):
+                    position[i, j, k] = total[k] / count
                 moved += 1
             else:
                 labels[i, j] = -1
