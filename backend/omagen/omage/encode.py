@@ -9,19 +9,21 @@ from typing import Any, Final
 
 import numpy as np
 
-from omagen.omage.atlas import Atlas, UvChoice, make_atlas
+from omagen.omage.atlas import Atlas, UvChoice, make_atlas, uniform_density
 from omagen.omage.frame import normalise_vertices, to_omage_frame
-from omagen.omage.layout import Layout, lay_out
+from omagen.omage.layout import Layout, lay_out, split_charts
 from omagen.omage.locate import Samples, locate_samples
 from omagen.omage.quality import encode_report
 from omagen.omage.raster_dilation import dilate
-from omagen.omage.seams import SeamPixels, sample_seams
+from omagen.omage.seams import SeamPixels, sample_seams, strained_charts
 from omagen.omage.surface import sample_surface
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh, Omage
 
 SMALLEST: Final = 32
 LARGEST: Final = 4096
+ROUNDS: Final = 4
+"""How often the layout may be made anew because charts turned out not to fit."""
 DILATION: Final = 8
 """Pixels by which colours grow into the gutter."""
 
@@ -46,12 +48,7 @@ def encode(
         )
     begin = time.perf_counter()
     atlas = make_atlas(mesh, resolution, uv, lambda stage, fraction: progress(stage, 0.5 * fraction))
-    layout, given_up = lay_out(
-        atlas, resolution, keep=uv == "keep", progress=lambda stage, fraction: progress(stage, 0.5 + 0.2 * fraction)
-    )
-    progress("Sampling the seams", 0.7)
-    positions, centre, scale = normalise_vertices(layout.atlas.vertices)
-    seams = sample_seams(positions, layout.boundary, layout.grids)
+    layout, positions, centre, scale, seams, given_up = _fit(atlas, resolution, uv == "keep", progress)
     samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas.chart)
     progress("Sampling the surface", 0.8)
     omage = _omage_of(mesh, layout, positions, seams, samples)
@@ -64,6 +61,25 @@ def encode(
     }
     progress("Done", 1.0)
     return omage, report
+
+
+def _fit(atlas: Atlas, resolution: int, keep: bool, progress: Progress):
+    """Lay out and sample the seams; charts whose borders do not fit their pixels are halved and all is laid out again."""
+    strained_before = 0
+    for round_ in range(ROUNDS):
+        layout, given_up = lay_out(
+            atlas, resolution, keep=keep, progress=lambda stage, fraction: progress(stage, 0.5 + 0.2 * fraction)
+        )
+        progress("Sampling the seams", 0.7)
+        positions, centre, scale = normalise_vertices(layout.atlas.vertices)
+        seams = sample_seams(positions, layout.boundary, layout.grids)
+        strained = strained_charts(layout.grids, seams)
+        given_up["split_charts"] = given_up.get("split_charts", 0) + strained_before
+        if keep or not strained.any() or round_ == ROUNDS - 1:
+            return layout, positions, centre, scale, seams, given_up | {"strained_charts": int(strained.sum())}
+        strained_before += int(strained.sum())
+        atlas = split_charts(uniform_density(layout.atlas), layout.boundary.twin, strained)
+    raise AssertionError("unreachable")
 
 
 def _omage_of(mesh: Mesh, layout: Layout, positions: np.ndarray, seams: SeamPixels, samples: Samples) -> Omage:

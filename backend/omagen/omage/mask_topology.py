@@ -6,10 +6,15 @@ from cell to cell along rows, columns or across a block of three, triangles on i
 
 from __future__ import annotations
 
+from typing import Final
+
 import numba
 import numpy as np
 
 from omagen.omage.cells import segment, step_of
+
+CRUMB: Final = 24
+"""Twice the area, in pixels, up to which a stray piece or hole may be dropped or filled."""
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -121,7 +126,7 @@ def repair(
     loop_start: np.ndarray,
     loops: np.ndarray,
 ) -> bool:
-    """Keep the largest piece only, and fill the holes that are not the chart's own."""
+    """Drop crumbs beside the largest piece and fill small holes that are not the chart's; False where that is not all."""
     if not link_borders(cells, links):
         return False
     width = cells.shape[1]
@@ -131,6 +136,8 @@ def repair(
     largest = np.argmax(traced[:, 1])
     for n in range(len(traced)):
         if n != largest and traced[n, 1] > 0:
+            if traced[n, 1] > CRUMB:
+                return False
             _erase_piece(cells, traced[n, 0] // width, traced[n, 0] % width)
     if not link_borders(cells, links):
         return False
@@ -155,6 +162,8 @@ def repair(
             own[best] = True
     for n in range(len(traced)):
         if traced[n, 1] < 0 and not own[n]:
+            if traced[n, 1] < -CRUMB:
+                return False
             _fill_hole(cells, traced[n, 0] // width, traced[n, 0] % width)
     return True
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numba
 import numpy as np
+
+SHORT: Final = 0.7
+"""Pixels: shorter arcs may shrink to a point."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -97,6 +102,8 @@ def _lower_needs(need: np.ndarray, tau: np.ndarray, length: float, pixels: int) 
     span = np.empty(count)
     for n in range(count):
         span[n] = tau[n + 1] - tau[n] if n + 1 < count else tau[0] + length - tau[n]
+        if need[n] == 1 and span[n] < SHORT:
+            need[n] = 0  # nodes so close would push each other along the border
     order = np.argsort(span, kind="mergesort")
     for least in (1, 0):
         for n in order:

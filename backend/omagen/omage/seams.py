@@ -22,6 +22,10 @@ from omagen.omage.grids import Grids
 from omagen.omage.loop_matching import match_loops
 from omagen.omage.nodes import isotonic, place_nodes
 
+FAR: Final = 3.0
+"""Pixels: border pixels that move further strain a chart …"""
+FAR_SHARE: Final = 0.02
+"""… if they are a larger share of its border than this."""
 MIN_GAP: Final = 0.25
 """Points of an arc are at least this far apart, as a fraction of even spacing."""
 
@@ -38,6 +42,8 @@ class SeamPixels:
     """(P,) int32: the border edge of the pixel's own chart that the point lies on"""
     share: np.ndarray
     """(P,) float64, 0 to 1: how far along that edge"""
+    spacing: np.ndarray
+    """(P,) float64: pixels from one point of the seam to the next there, on average, in the pixel's own chart"""
     points: np.ndarray
     """(S, 3) float64: positions"""
     merged: int
@@ -68,16 +74,32 @@ def sample_seams(vertices: np.ndarray, boundary: Boundary, grids: Grids) -> Seam
     seam = np.full(len(cell), -1, np.int32)
     half_edge = np.zeros(len(cell), np.int32)
     share = np.zeros(len(cell))
+    spacing = np.zeros(len(cell))
     _share_out(
         boundary.loop_start, boundary.half_edge, boundary.node, boundary.arc_place, boundary.arc_forward,
         loops.start, loops.at, loops.along, side_loop, side_edge, side_edges, side_first, side_last, side_arc,
         steps, reference, arc_start, arc_length, root, first_point - len(node_point), len(node_point),
-        where, seam, half_edge, share,
+        where, seam, half_edge, share, spacing,
     )  # fmt: skip
     arc = np.repeat(np.arange(boundary.arcs), inner)
     inner_points = _points_on_arcs(vertices, boundary, arc_start, arc_length, arc, where)
     points = np.concatenate([node_point, inner_points])
-    return SeamPixels(cell, seam, half_edge, share, points, int((seen & (steps == 0)).sum()))
+    return SeamPixels(cell, seam, half_edge, share, spacing, points, int((seen & (steps == 0)).sum()))
+
+
+def strained_charts(grids: Grids, seams: SeamPixels) -> np.ndarray:
+    """(C,) bool: charts some of whose border pixels had to move so far that the surface between them is distorted."""
+    charts = len(grids.width)
+    chart = np.searchsorted(grids.start, seams.cell, side="right") - 1
+    local = seams.cell - grids.start[chart]
+    width = grids.width[chart]
+    face, corner = seams.half_edge // 3, seams.half_edge % 3
+    here, there = grids.uv[face, corner], grids.uv[face, (corner + 1) % 3]
+    moved = here + seams.share[:, None] * (there - here)
+    moved -= np.stack([local % width + 0.5, local // width + 0.5], axis=1)
+    is_far = np.sqrt((moved**2).sum(axis=1)) > FAR + seams.spacing
+    far = np.bincount(chart, is_far, charts)
+    return (far > 2) & (far > FAR_SHARE * np.bincount(chart, minlength=charts))
 
 
 def _least_steps(boundary: Boundary) -> np.ndarray:
@@ -175,6 +197,7 @@ def _share_out(
     seam: np.ndarray,
     half_edge: np.ndarray,
     share: np.ndarray,
+    spacing: np.ndarray,
 ) -> None:
     """Choose the points of every arc from its reference side, then give every pixel of every side one of them."""
     for phase in range(2):
@@ -215,6 +238,7 @@ def _share_out(
             end_node = root[node[end_edge]]
             visits = np.empty(count + 1, np.int64)
             _visits(natural, total, forward, points, steps[a], visits)
+            span = _span(at, begin + loop, edges, side_edge[s] - begin, side_edges[s]) / max(steps[a], 1)
             for q in range(count + 1):
                 p = pixel_start[loop] + (first + q) % pixels
                 visit = visits[q]
@@ -233,6 +257,7 @@ def _share_out(
                     place, part = len(lengths) - 2 - place, 1.0 - part
                 half_edge[p] = loop_edge[begin + (side_edge[s] - begin + place) % edges]
                 share[p] = part
+                spacing[p] = max(spacing[p], span)
 
 
 @numba.njit(cache=True, nogil=True)
