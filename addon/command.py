@@ -11,13 +11,17 @@ from pathlib import Path
 import bpy
 
 from . import delivery, product_shot, runtime
+from .omage_delivery import OMAGE_FILE
 from .panels import job_list, progress
+from .scene.read_mesh import has_surface
 
 OK, FAILED, USAGE = 0, 1, 2
 
 EXAMPLES = """examples:
   blender --command omagen generate photo.jpg --blend chair.blend --render chair.png
   blender --command omagen generate photo.jpg --glb chair.glb --seed 3 --set faces=20000
+  blender --command omagen encode chair.blend -o chair.omage --set resolution=2048
+  blender --command omagen decode chair.omage --blend coarse.blend --set resolution=128
   blender --command omagen engines
 """
 
@@ -60,6 +64,18 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--resolution", type=int, default=768, help="edge of the rendered picture (default: 768)")
     generate.add_argument("--samples", type=int, default=32, help="light paths per pixel, denoised (default: 32)")
     generate.set_defaults(run=_generate)
+    encode = commands.add_parser("encode", help="make one omage of the objects in a .blend file")
+    encode.add_argument("input", type=Path, help="a .blend file")
+    encode.add_argument("-o", "--output", type=Path, required=True, help="the .omage file to write")
+    encode.add_argument("--object", action="append", default=[], metavar="NAME", help="an object (default: all)")
+    encode.add_argument("--without-modifiers", action="store_true", help="encode the objects without modifiers")
+    encode.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the engine")
+    encode.set_defaults(run=_encode)
+    decode = commands.add_parser("decode", help="make an object of an omage")
+    decode.add_argument("input", type=Path, help="a .omage or .npz file, or the omage.json of a folder")
+    decode.add_argument("--blend", type=Path, required=True, help="save the scene as this .blend file")
+    decode.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the engine")
+    decode.set_defaults(run=_decode)
     commands.add_parser("engines", help="list the engines and their settings").set_defaults(run=_engines)
     commands.add_parser("jobs", help="list the newest jobs").set_defaults(run=_jobs)
     return parser
@@ -107,6 +123,46 @@ def _write_outputs(arguments: argparse.Namespace) -> None:
     if arguments.blend:
         bpy.ops.wm.save_as_mainfile(filepath=str(arguments.blend.expanduser().resolve()), check_existing=False)
         _say(f"wrote {arguments.blend}")
+
+
+def _encode(arguments: argparse.Namespace) -> int:
+    bpy.ops.wm.open_mainfile(filepath=str(arguments.input.expanduser().resolve()))
+    names = set(arguments.object)
+    lacking = names - set(bpy.context.view_layer.objects.keys())
+    if lacking:
+        sys.stderr.write(f"There is no object {', '.join(sorted(lacking))} in {arguments.input}.\n")
+        return FAILED
+    for obj in bpy.context.view_layer.objects:
+        obj.select_set(obj.name in names if names else obj.visible_get() and has_surface(obj))
+    with _progress_lines():
+        outcome = bpy.ops.omagen.omage_encode(
+            "EXEC_DEFAULT",
+            together="JOINED",
+            apply_modifiers=not arguments.without_modifiers,
+            parameters=" ".join(arguments.set),
+        )
+    task = runtime.current().tasks[-1]
+    if outcome != {"FINISHED"} or task.job is None:
+        return FAILED
+    target = arguments.output.expanduser().resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    runtime.current().save_result(task.job.id, OMAGE_FILE, target)
+    _say(f"wrote {arguments.output}")
+    return OK
+
+
+def _decode(arguments: argparse.Namespace) -> int:
+    bpy.ops.wm.read_homefile(use_empty=True)
+    source = str(arguments.input.expanduser().resolve())
+    with _progress_lines():
+        outcome = bpy.ops.omagen.omage_import("EXEC_DEFAULT", filepath=source, parameters=" ".join(arguments.set))
+    if outcome != {"FINISHED"}:
+        return FAILED
+    target = arguments.blend.expanduser().resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(target), check_existing=False)
+    _say(f"wrote {arguments.blend}")
+    return OK
 
 
 def _engines(arguments: argparse.Namespace) -> int:

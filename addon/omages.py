@@ -166,7 +166,7 @@ def write_patches(geometry: bpy.types.Image, png_file: bytes) -> None:
         image = geometry.omage.patches = bpy.data.images.new(f"{title_of(geometry)} Patches", 1, 1, alpha=True)
         image.source = "FILE"
     image.pack(data=png_file, data_len=len(png_file))
-    image.reload()
+    image.buffers_free()
 
 
 def material_of(geometry: bpy.types.Image) -> bpy.types.Material:

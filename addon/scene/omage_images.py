@@ -143,7 +143,7 @@ def keep_strokes(kind: MapKind, image: bpy.types.Image, has_opacity: bool) -> No
     if isinstance(source, MapPixels):
         data = source.png()
         image.pack(data=data, data_len=len(data))
-        image.reload()  # it is then no longer unsaved
+        image.buffers_free()  # read again from the file, it is no longer unsaved
 
 
 def prepare(kind: MapKind, image: bpy.types.Image) -> None:

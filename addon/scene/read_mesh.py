@@ -30,7 +30,7 @@ class MeshReader:
     """Reads the objects of one request. `warnings` tells what could not be taken along."""
 
     def __init__(self, context: bpy.types.Context, apply_modifiers: bool) -> None:
-        self._depsgraph = context.evaluated_depsgraph_get()
+        self._context = context
         self._apply = apply_modifiers
         self._materials = MaterialReader()
         self._read: dict[str, MaterialSource] = {}
@@ -45,6 +45,10 @@ class MeshReader:
         Raises `OmagenError` (input) where none of them has a face.
         """
         objects = list(objects)
+        for obj in objects:
+            if obj.mode == "EDIT":
+                obj.update_from_editmode()
+        self._depsgraph = self._context.evaluated_depsgraph_get()
         to_frame = _into(frame)
         pieces = [piece for obj in objects for piece in self._pieces(obj, to_frame)]
         if not pieces:
@@ -57,9 +61,7 @@ class MeshReader:
         return MeshSource(name, pieces)
 
     def _pieces(self, obj: bpy.types.Object, to_frame: Callable[[Matrix], np.ndarray]) -> Iterator[Piece]:
-        if obj.mode == "EDIT":
-            obj.update_from_editmode()
-        elif obj.mode == "SCULPT" and obj.use_dynamic_topology_sculpting:
+        if obj.mode == "SCULPT" and obj.use_dynamic_topology_sculpting:
             raise OmagenError(
                 ErrorCode.INPUT, f"{obj.name!r} is being sculpted with Dyntopo.", "Leave Sculpt Mode first."
             )
@@ -99,7 +101,7 @@ def _as_mesh(
     obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, apply_modifiers: bool
 ) -> Iterator[bpy.types.Mesh | None]:
     """A mesh of the object that lives until the end of the block; None for one that has no surface."""
-    if obj.type == "MESH" and not apply_modifiers:
+    if obj.type == "MESH" and not apply_modifiers and obj.mode != "EDIT":  # where a mesh hides its arrays
         yield obj.data
         return
     source = obj.evaluated_get(depsgraph) if apply_modifiers else obj
