@@ -60,13 +60,14 @@ def test_weights_lead_back_to_the_sample_point() -> None:
     assert np.abs(points - np.stack([j + 0.5, i + 0.5], -1)).max() < 1e-5
 
 
-@pytest.mark.parametrize("channels", [1, 3, 10])
-def test_planes_agree_with_faces_and_weights(channels: int) -> None:
+@pytest.mark.parametrize("channels", [1, 3, 10, 15])
+@pytest.mark.parametrize("size", [SIZE, 300], ids=["many faces", "large picture, drawn in bands"])
+def test_planes_agree_with_faces_and_weights(channels: int, size: int) -> None:
     rng = np.random.default_rng(channels)
-    uv = triangulation(rng.uniform(-5, SIZE + 5, (60, 2)))
+    uv = triangulation(rng.uniform(-0.1 * size, 1.1 * size, (60, 2)))
     values = rng.uniform(-1, 1, (len(uv), 3, channels)).astype(np.float32)
-    planes, covered = raster_planes(uv, values, SIZE, SIZE - 7)
-    face, bary = raster_faces(uv, SIZE, SIZE - 7)
+    planes, covered = raster_planes(uv, values, size, size - 7)
+    face, bary = raster_faces(uv, size, size - 7)
     assert np.array_equal(covered, face >= 0) and not planes[~covered].any()
     weights = np.concatenate([1 - bary.sum(-1, keepdims=True), bary], -1)[covered]
     assert np.allclose(planes[covered], np.einsum("nk,nkc->nc", weights, values[face[covered]]), atol=1e-5)
@@ -114,7 +115,12 @@ def test_a_sample_point_elsewhere_in_the_pixel_moves_the_picture() -> None:
     ],
 )
 def test_faces_without_area_or_place_cover_nothing(corners: list[list[float]]) -> None:
-    assert not count_overlap(np.array([corners]), SIZE, SIZE).any()
+    uv = np.array([corners], float)
+    assert not count_overlap(uv, SIZE, SIZE).any() and (raster_faces(uv, SIZE, SIZE)[0] == -1).all()
+    for size in (3, 300):
+        planes, covered = raster_planes(uv, np.ones((1, 3, 4), np.float32), size, 2 * size)
+        inside = (slice(0, SIZE), slice(0, SIZE))
+        assert not planes[inside].any() and not covered[inside].any()
 
 
 def test_a_face_far_larger_than_the_picture_covers_it_evenly() -> None:

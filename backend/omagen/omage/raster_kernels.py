@@ -6,7 +6,7 @@ cover every pixel once. All coordinates below are relative to the sample points:
 """
 
 # pyright: reportCallIssue=false
-# (numba fills in the first argument of its intrinsics, here of `to_fixed_tuple`, itself)
+# (numba fills in the first argument of its intrinsics itself)
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from typing import Any, Final
 
 import numba
 import numpy as np
-from numba.np.unsafe.ndarray import to_fixed_tuple
+
+from omagen.omage.raster_span import blend_span
 
 REACH: Final = 2.0**30
 """Pixels from the picture's corner beyond which coordinates are no positions any more, but mistakes."""
@@ -60,7 +61,9 @@ def _span(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, row:
     """The columns of `row` inside the triangle, half-open: a sample on its left edge is inside, on its right not."""
     y = float(row)
     long = _cut(ax, ay, cx, cy, y)
-    short = _cut(ax, ay, bx, by, y) if y < by else _cut(bx, by, cx, cy, y)
+    if y >= by:  # exchanged by selection, which a processor does not have to guess as it would a branch
+        ax, ay, bx, by = bx, by, cx, cy
+    short = _cut(ax, ay, bx, by, y)
     return max(int(np.ceil(min(long, short))), 0), min(int(np.ceil(max(long, short))), width)
 
 
@@ -73,7 +76,8 @@ def _weights(uv: np.ndarray, f: int, ox: float, oy: float) -> tuple[float, float
     area = ux * vy - uy * vx
     if area == 0.0:
         return x, y, 0.0, 0.0, 0.0, 0.0
-    return x, y, vy / area, -vx / area, -uy / area, ux / area
+    scale = 1.0 / area
+    return x, y, vy * scale, -vx * scale, -uy * scale, ux * scale
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -115,12 +119,38 @@ def count_faces(uv: np.ndarray, ox: float, oy: float, count: np.ndarray) -> None
                 count[i, j] += 1
 
 
+@numba.njit(cache=True, nogil=True)
+def bin_faces(uv: np.ndarray, oy: float, height: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which faces reach into each band of `rows` rows: `order` of faces, and where in it each band's begin."""
+    bands = (height + rows - 1) // rows
+    start = np.zeros(bands + 1, np.int64)
+    reach = np.empty((len(uv), 2), np.int32)
+    for f in range(len(uv)):
+        low = np.ceil(min(max(min(uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1]) - oy, 0.0), float(height)))
+        high = np.ceil(min(max(max(uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1]) - oy, 0.0), float(height)))
+        reach[f, 0], reach[f, 1] = 0, 0
+        if low < high:
+            reach[f, 0], reach[f, 1] = int(low) // rows, (int(high) - 1) // rows + 1
+        for band in range(reach[f, 0], reach[f, 1]):
+            start[band + 1] += 1
+    start = np.cumsum(start)
+    order = np.empty(start[-1], np.int32)
+    free = start[:-1].copy()
+    for f in range(len(uv)):
+        for band in range(reach[f, 0], reach[f, 1]):
+            order[free[band]] = f
+            free[band] += 1
+    return order, start
+
+
 @lru_cache
 def planes_kernel(channels: int) -> Callable[..., Any]:
-    """The kernel for pixels of `channels` numbers: their number is constant, so LLVM turns pixels into vectors.
+    """The kernel for pixels of `channels` numbers, which are known when it is compiled.
 
     Called with `uv` (F, 3, 2) float64, `corner` (F, 3) int32 into the rows of `values` (N, channels) float32, the
-    sample offset, `out` (H * W * channels,) float32 or uint8 and `covered` (H, W) bool.
+    sample offset, `out` (H * W * channels,) float32 or uint8, `covered` (H * W,) bool, the size, and the faces by
+    bands as from `bin_faces`. A band is cleared right before it is drawn, while it is in the processor's cache;
+    `order` may be empty where there is one band, of all faces.
     """
 
     @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -132,32 +162,32 @@ def planes_kernel(channels: int) -> Callable[..., Any]:
         oy: float,
         out: np.ndarray,
         covered: np.ndarray,
+        size: tuple[int, int],
+        order: np.ndarray,
+        start: np.ndarray,
+        rows: int,
     ) -> None:
-        height, width = covered.shape
-        for f in range(len(uv)):
-            ax, ay, bx, by, cx, cy = _by_height(uv, f, ox, oy)
-            low, high = _rows(ax, ay, bx, by, cx, cy, height, width)
-            if low >= high:
-                continue
-            x, y, s1x, s1y, s2x, s2y = _weights(uv, f, ox, oy)
-            step1, step2 = np.float32(s1x), np.float32(s2x)
-            for i in range(low, high):
-                begin, end = _span(ax, ay, bx, by, cx, cy, i, width)
-                if begin >= end:
+        height, width = size
+        for band in range(len(start) - 1):
+            bottom, top = band * rows, min(band * rows + rows, height)
+            out[bottom * width * channels : top * width * channels] = 0
+            for n in range(start[band], start[band + 1]):
+                f = order[n] if len(order) else n
+                ax, ay, bx, by, cx, cy = _by_height(uv, f, ox, oy)
+                low, high = _rows(ax, ay, bx, by, cx, cy, top, width)
+                low = max(low, bottom)
+                if low >= high:
                     continue
-                left1, left2 = _clamped((begin - x) * s1x + (i - y) * s1y, (begin - x) * s2x + (i - y) * s2y)
-                first, second = np.float32(left1), np.float32(left2)
-                a = to_fixed_tuple(values[corner[f, 0]], channels)
-                b = to_fixed_tuple(values[corner[f, 1]], channels)
-                c = to_fixed_tuple(values[corner[f, 2]], channels)
-                place = np.uint64((i * width + begin) * channels)
-                for j in range(end - begin):
-                    w1 = first + step1 * np.float32(j)
-                    w2 = second + step2 * np.float32(j)
-                    w0 = np.float32(1.0) - w1 - w2
-                    for k in range(channels):
-                        out[place + np.uint64(k)] = w0 * a[k] + w1 * b[k] + w2 * c[k]
-                    place += np.uint64(channels)
-                covered[i, begin:end] = True
+                x, y, s1x, s1y, s2x, s2y = _weights(uv, f, ox, oy)
+                slopes = np.float32(s1x), np.float32(s2x)
+                corners = np.intp(corner[f, 0]), np.intp(corner[f, 1]), np.intp(corner[f, 2])
+                for i in range(low, high):
+                    begin, end = _span(ax, ay, bx, by, cx, cy, i, width)
+                    if begin >= end:
+                        continue
+                    w1, w2 = _clamped((begin - x) * s1x + (i - y) * s1y, (begin - x) * s2x + (i - y) * s2y)
+                    weights = np.float32(w1), np.float32(w2)
+                    place = i * width + begin
+                    blend_span(out, covered, place, end - begin, values, corners, weights, slopes, channels)
 
     return draw_planes
