@@ -13,8 +13,12 @@ from omagen.omage.charts.preparation import Surface
 from omagen.omage.charts.topology import opposite_half_edges
 from omagen.omage.charts.validity import group_order
 
-LEAST_FACES: Final = 150
+LEAST_TURN: Final = 0.3
+"""Cosine between normals below which a face of the proxy counts as far away."""
+LEAST_FACES: Final = 400
 """Fewer would not show a component's shape."""
+MOST_FACES_ALONE: Final = 2000
+"""Components get an eighth of their faces up to this many, however large the others are."""
 WORTHWHILE: Final = 1.5
 """Components with at most so many times the faces they would get stay as they are."""
 TORN: Final = 0.02
@@ -36,22 +40,25 @@ class Proxy:
 def decimated(surface: Surface, target: int) -> Proxy:
     """A stand-in of about `target` faces (Garland and Heckbert 1997), component by component.
 
-    Components keep at least `LEAST_FACES`; those that have hardly more, or come out torn, stay as they are.
+    Small components keep at least `LEAST_FACES`; those that have hardly more, or come out torn, stay as they are.
     """
     order, start = group_order(surface.component, surface.components)
     corner_order = surface.faces[order]
     vertices, faces = [], []
     standin, count = np.full(len(surface.vertices), -1, np.int32), 0
-    small = np.diff(start) <= WORTHWHILE * np.maximum(LEAST_FACES, target * np.diff(start) / len(order))
-    whole = corner_order[np.repeat(small, np.diff(start))]
-    for piece in [whole, *(corner_order[start[i] : start[i + 1]] for i in np.flatnonzero(~small))]:
+    size = np.diff(start)
+    goal = np.maximum(target * size / len(order), np.clip(size / 8, LEAST_FACES, MOST_FACES_ALONE)).round().astype(int)
+    small = size <= WORTHWHILE * goal
+    whole = corner_order[np.repeat(small, size)]
+    pieces = [(whole, 0), *((corner_order[start[i] : start[i + 1]], goal[i]) for i in np.flatnonzero(~small))]
+    for piece, faces_wanted in pieces:
         if len(piece) == 0:
             continue
         used, local = np.unique(piece, return_inverse=True)
         local = np.ascontiguousarray(local.reshape(-1, 3).astype(np.int32))
         points, simple, into = surface.vertices[used], local, np.arange(len(used))
-        if piece is not whole:
-            points, simple, into = _simplified(points, local, max(LEAST_FACES, round(target * len(piece) / len(order))))
+        if faces_wanted:
+            points, simple, into = _simplified(points, local, faces_wanted)
         vertices.append(points.astype(np.float32))
         faces.append((simple + count).astype(np.int32))
         standin[used] = into + count
@@ -89,10 +96,17 @@ def nearest_proxy_face(corners: np.ndarray, faces: np.ndarray, proxy: Proxy, usa
 @njit(cache=True, nogil=True)
 def _nearest(corners, standins, triangles, order, start, usable) -> np.ndarray:
     result = np.full(len(corners), -1, np.int32)
+    normals = np.empty((len(triangles), 3))
+    reach = 0.0  # larger than any distance
+    for face in range(len(triangles)):
+        normals[face] = _normal(triangles[face])
+        reach = max(reach, np.abs(triangles[face]).max())
+    reach = 100 * reach * reach
     for face in range(len(corners)):
         x = (corners[face, 0, 0] + corners[face, 1, 0] + corners[face, 2, 0]) / 3
         y = (corners[face, 0, 1] + corners[face, 1, 1] + corners[face, 2, 1]) / 3
         z = (corners[face, 0, 2] + corners[face, 1, 2] + corners[face, 2, 2]) / 3
+        normal = _normal(corners[face])
         least = np.inf
         for k in range(3):
             node = standins[face, k]
@@ -102,10 +116,21 @@ def _nearest(corners, standins, triangles, order, start, usable) -> np.ndarray:
                 other = order[entry] // 3
                 if usable[other]:
                     distance = _squared_distance(triangles[other], x, y, z)
+                    turn = (normal * normals[other]).sum()
+                    if turn < LEAST_TURN:  # the other side of something thin, or of a crease
+                        distance += reach * (LEAST_TURN - turn)
                     if distance < least:
                         least = distance
                         result[face] = other
     return result
+
+
+@njit(cache=True, nogil=True)
+def _normal(triangle: np.ndarray) -> np.ndarray:
+    a, b = triangle[1] - triangle[0], triangle[2] - triangle[0]
+    normal = np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
+    length = np.sqrt((normal * normal).sum())
+    return normal / length if length > 0 else normal
 
 
 @njit(cache=True, nogil=True)
