@@ -15,9 +15,9 @@ from ..backend.omagen.protocol import ErrorCode, Job, OmagenError
 from . import delivery, editors, omages
 from .client.api import Client
 from .delivery import OBJECT_FILE, PROVENANCE, push_undo
-from .scene import patches
+from .scene import patches, write_patches
 from .scene.glb import ObjectArrays, read_object
-from .scene.omage_images import read_files
+from .scene.omage_files import read_files
 from .scene.replace_mesh import DECODED, is_replaceable, replace_mesh
 from .scene.write_object import write_object
 from .task import Delivery, Made, Task
@@ -154,11 +154,11 @@ def _write_whole(
     obj[PROVENANCE] = json.dumps(delivery.provenance(job, warnings), ensure_ascii=False)
     obj.omage.resolution = decoding.resolution
     if arrays.patches is not None and decoding.parts == FACE_SETS:
-        patches.write_face_sets(obj.data, arrays.patches)
+        write_patches.write_face_sets(obj.data, arrays.patches)
     if arrays.patches is not None and decoding.parts == GROUPS:
-        patches.write_vertex_groups(obj, arrays)
+        write_patches.write_vertex_groups(obj, arrays)
     elif decoding.replaced:
-        patches.clear_vertex_groups(obj)
+        write_patches.clear_vertex_groups(obj)
     return obj.name, warnings
 
 

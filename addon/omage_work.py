@@ -12,7 +12,7 @@ from ..backend.omagen.protocol import ErrorCode, OmagenError, Value
 from . import omages, parameters, preferences, runtime
 from .omage_delivery import WHOLE, Decoding, Encoded, mesh_delivery, omage_delivery
 from .scene import replace_mesh
-from .scene.omage_images import OmageFiles
+from .scene.omage_files import OmageFiles
 from .scene.read_image import Sendable
 from .scene.read_mesh import MeshReader, has_surface
 from .submission import Submission

@@ -18,7 +18,7 @@ from mathutils import Matrix
 from ..backend.omagen.omage_layout import Header
 from ..backend.omagen.protocol import ErrorCode, OmagenError
 from .scene import omage_images, omage_material
-from .scene.omage_images import GEOMETRY, MAPS, OTHERS, MapKind, OmageFiles
+from .scene.omage_files import GEOMETRY, MAPS, OTHERS, MapKind, OmageFiles
 
 
 class OmageMaps(bpy.types.PropertyGroup):

@@ -13,8 +13,7 @@ from bpy.props import StringProperty
 from ...backend.omagen import omage_layout
 from ...backend.omagen.protocol import ErrorCode, OmagenError
 from .. import omage_work, omages
-from ..scene import omage_images
-from ..scene.omage_images import OmageFiles
+from ..scene.omage_files import OmageFiles, checked
 from ..scene.read_image import picture_file
 from ..task import Task
 from .generate import parse_parameters
@@ -65,7 +64,7 @@ class OMAGEN_OT_omage_import(TaskOperator, bpy.types.Operator):
             raise OmagenError(
                 ErrorCode.INPUT, f"{error.filename} cannot be read: {error.strerror}.", "Choose another file."
             ) from error
-        header, maps = omage_images.checked(files)
+        header, maps = checked(files)
         title = header.name if header.name != "object" else (folder or path).stem
         return omage_work.bring_in(context, OmageFiles(header, maps), title, chosen)
 

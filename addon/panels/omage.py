@@ -8,7 +8,7 @@ from ...backend.omagen.protocol import EngineInfo
 from .. import omage_work, omages, parameters, preferences, runtime
 from ..client.backend import BackendState
 from ..operators.omage import shown_omage
-from ..scene.omage_images import MAPS
+from ..scene.omage_files import MAPS
 from . import progress, quality, settings, wrapped_text
 from .sidebar import CATEGORY, draw_setup, ensure_backend
 

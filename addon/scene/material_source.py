@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from . import png
-from .read_image import Pixels
+from .pixels import Pixels
 
 Matrix = tuple[float, float, float, float, float, float]
 """Row-major 2 x 3: how a UV is moved before a texture is looked up."""

@@ -14,7 +14,7 @@ ROUGH = 1.0
 
 
 def write_material(name: str, header: Header, maps: dict[str, bpy.types.Image]) -> bpy.types.Material:
-    """`maps`: images by the names of `omage_images.MAPS`. All of them lie on the UVs that decoding makes."""
+    """`maps`: images by the names of `omage_files.MAPS`. All of them lie on the UVs that decoding makes."""
     material = bpy.data.materials.new(name)
     if bpy.app.version < (5, 0, 0):  # always on from 5.0, where setting it is deprecated
         material.use_nodes = True

@@ -1,4 +1,4 @@
-"""The charts of a decoded omage as things that users select: vertex groups, face sets, objects, a picture."""
+"""The charts of a decoded omage as arrays: the vertices of each, each for itself, a picture of all."""
 
 from __future__ import annotations
 
@@ -6,39 +6,21 @@ import colorsys
 from dataclasses import replace
 from typing import Final
 
-import bpy
 import numpy as np
 
 from . import png
 from .glb import ObjectArrays
 from .topology import edges_of
 
-GROUP: Final = "Patch "
-FACE_SETS: Final = ".sculpt_face_set"
 GOLDEN: Final = 0.6180339887
 
 
-def write_face_sets(mesh: bpy.types.Mesh, patches: np.ndarray) -> None:
-    """`patches` (F,) int32 from 0."""
-    attribute = mesh.attributes.get(FACE_SETS) or mesh.attributes.new(FACE_SETS, "INT", "FACE")
-    attribute.data.foreach_set("value", patches + np.int32(1))
-
-
-def write_vertex_groups(obj: bpy.types.Object, arrays: ObjectArrays) -> None:
-    """One group per patch, in place of those of an earlier decoding; vertices on seams belong to several."""
-    clear_vertex_groups(obj)
+def members(arrays: ObjectArrays) -> list[np.ndarray]:
+    """The vertices of each patch, (N,) int64, in the order of their numbers; vertices on seams belong to several."""
     assert arrays.patches is not None
-    keys = np.repeat(arrays.patches.astype(np.int64), 3) << 32 | arrays.corner_vertex
-    keys = np.unique(keys)
+    keys = np.unique(np.repeat(arrays.patches.astype(np.int64), 3) << 32 | arrays.corner_vertex)
     starts = np.flatnonzero(np.diff(keys >> 32, prepend=-1))
-    for vertices in np.split(keys, starts[1:]):
-        group = obj.vertex_groups.new(name=f"{GROUP}{(int(vertices[0]) >> 32) + 1:03d}")
-        group.add((vertices & 0xFFFFFFFF).tolist(), 1.0, "REPLACE")
-
-
-def clear_vertex_groups(obj: bpy.types.Object) -> None:
-    for group in [group for group in obj.vertex_groups if group.name.startswith(GROUP)]:
-        obj.vertex_groups.remove(group)
+    return [vertices & 0xFFFFFFFF for vertices in np.split(keys, starts[1:])]
 
 
 def split(arrays: ObjectArrays) -> list[ObjectArrays]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,37 +11,11 @@ import numpy as np
 
 from ...backend.omagen.bundle import pack
 from ...backend.omagen.protocol import ErrorCode, OmagenError
-from . import png
+from .pixels import Pixels
 
 SENT_AS_IS: Final = {"PNG", "JPEG", "WEBP", "BMP", "TIFF", "TARGA"}
 """File formats that the backend reads itself; anything else is sent as a PNG of Blender's own pixels."""
 COLOUR_INPUT: Final = "Base Color"
-STRIP: Final = 256
-"""Rows that are converted at a time, so that large pictures take little more memory than their pixels."""
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """An image's pixels as Blender holds them; all that is made of them is made by `png`, off the main thread."""
-
-    values: np.ndarray
-    """(H, W, C) float32, the bottom row first, C from 1 to 4"""
-    is_linear: bool = False
-    """True for floating-point images; the others are sRGB."""
-    is_mask: bool = False
-    """Only what belongs to the object counts: the transparency, or the brightness of a picture that is opaque."""
-
-    def png(self) -> bytes:
-        """The picture as a PNG file of 8 bits, RGBA or grey. Takes a while for large ones; fit for any thread."""
-        height, width, channels = self.values.shape
-        opaque = channels < 4 or float(self.values[..., 3].min()) >= 1.0
-        tops = range(height, 0, -STRIP)
-        return png.encode((self._strip(self.values[max(top - STRIP, 0) : top], opaque) for top in tops), height, width)
-
-    def _strip(self, values: np.ndarray, opaque: bool) -> np.ndarray:
-        """Some rows, turned upside down, as the bytes of the file."""
-        values = values[::-1]
-        return _mask_of(values, opaque)[..., None] if self.is_mask else _rgba_of(values, self.is_linear)
 
 
 Sendable = Path | bytes | Pixels | Callable[[], bytes]
@@ -129,27 +102,3 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
     values = np.empty(width * height * image.channels, np.float32)
     image.pixels.foreach_get(values)
     return values.reshape(height, width, image.channels)
-
-
-def _rgba_of(values: np.ndarray, is_linear: bool) -> np.ndarray:
-    """(H, W, C) float32 -> (H, W, 4) uint8 sRGB."""
-    channels = values.shape[2]
-    full = np.ones((*values.shape[:2], 4), np.float32)
-    full[..., :3] = values[..., :1] if channels < 3 else values[..., :3]
-    if channels == 4:
-        full[..., 3] = values[..., 3]
-    full.clip(0.0, 1.0, out=full)
-    if is_linear:
-        colour = full[..., :3]
-        full[..., :3] = np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * colour ** (1 / 2.4) - 0.055)
-    return _eight_bit(full)
-
-
-def _mask_of(values: np.ndarray, opaque: bool) -> np.ndarray:
-    """(H, W, C) float32 -> (H, W) uint8, white = object."""
-    return _eight_bit((values[..., :3].mean(axis=-1) if opaque else values[..., 3]).clip(0.0, 1.0))
-
-
-def _eight_bit(values: np.ndarray) -> np.ndarray:
-    """float32 from 0 to 1 -> uint8"""
-    return (values * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)

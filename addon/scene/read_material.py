@@ -11,7 +11,8 @@ import bpy
 
 from .material_source import Channel, Composite, MaterialSource, TextureSource
 from .node_values import ALPHA, CHANNELS, COLOR, NodeValue, Picture, UnsupportedNode, of_socket
-from .read_image import Pixels, image_behind, read_pixels
+from .pixels import Pixels
+from .read_image import image_behind, read_pixels
 
 SENT_AS_IS: Final = {"PNG", "JPEG"}
 LINEAR_SPACES: Final = {"Non-Color", "Linear", "Linear Rec.709", "Raw", "Generic Data"}

@@ -197,7 +197,7 @@ def check_pixels_nobody_painted_go_back_bit_for_bit():
     geometry = encode()
     maps = part("omages").maps_of(geometry)
     packed = {name: bytes(image.packed_file.data) for name, image in maps.items()}
-    kinds = {kind.name: kind for kind in part("scene.omage_images").MAPS}
+    kinds = {kind.name: kind for kind in part("scene.omage_files").MAPS}
     for name, image in maps.items():
         paint(image, pixels(image))  # every pixel as it was, but no longer the file's
         source = part("scene.omage_images").read_map(kinds[name], image, False)
