@@ -62,7 +62,10 @@ def close_seams(labels: np.ndarray, position: np.ndarray, normal: np.ndarray | N
     steps = _steps(loops, labels, position, winding)
     same = coinciding_pixels(standing, position).reshape(-1)
     exact = same[steps.pixel]
-    partner = np.maximum(_mutual(_nearest(steps, exact >= 0, labels.shape[1])), _twins(exact))
+    taken = np.ones(len(exact), bool)
+    taken[np.unique(steps.pixel, return_index=True)[1]] = False  # where a border passes a pixel again, once is enough
+    taken |= exact >= 0
+    partner = np.maximum(_mutual(_nearest(steps, taken, labels.shape[1])), _twins(exact))
     for _ in range(2):  # what is undone leaves gaps, in which more may lose its support
         keep_in_order(partner, steps.loop, loops.start)
     first = np.flatnonzero(partner > np.arange(len(partner)))
@@ -72,14 +75,14 @@ def close_seams(labels: np.ndarray, position: np.ndarray, normal: np.ndarray | N
         winding = seam_windings(labels, blocks, position, *sides, opposite.astype(np.float64))
     first = first[exact[first] < 0]
     second = partner[first]
-    seam = same
+    seam, joined = same, int((same >= 0).sum())
     seam[steps.pixel[first]] = seam[steps.pixel[second]] = int(same.max(initial=-1)) + 1 + np.arange(len(first))
     gaps = np.linalg.norm(steps.point[first] - steps.point[second], axis=1)
     return Closing(
         seam.reshape(labels.shape),
         winding,
         border=int((standing == BORDER).sum()),
-        joined=int((exact >= 0).sum()),
+        joined=joined,
         pairs=len(first),
         gap_mean=float(gaps.mean()) if len(gaps) else 0.0,
         gap_max=float(gaps.max(initial=0.0)),

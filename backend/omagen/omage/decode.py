@@ -44,9 +44,10 @@ def decode(
         from omagen.omage.lod import resize
 
         shape = resize(omage, resolution)
-    is_silent = omage.seam is None
     repair = _Repair(
-        *(is_silent if switch == "auto" else switch for switch in (remove_outliers, close_seams, fill_holes))
+        remove_outliers=_is_on(remove_outliers, omage),
+        close_seams=_is_on(close_seams, omage),
+        fill_holes=_is_on(fill_holes, omage),
     )
     surface, labels, position = _surface(shape, repair)
     vertices = restore_vertices(surface.vertices, omage.centre, omage.scale)
@@ -77,6 +78,10 @@ class _Repair:
     fill_holes: bool
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Counts, and lengths in the unit of the positions, by what was done"""
+
+
+def _is_on(switch: Switch, omage: Omage) -> bool:
+    return omage.seam is None if switch == "auto" else bool(switch)
 
 
 def _surface(omage: Omage, repair: _Repair) -> tuple[Surface, np.ndarray, np.ndarray]:

@@ -67,8 +67,8 @@ def build_surface(
     `seam` (H, W) int32: pixels with the same number from 0 up become one vertex at their mean; without it, those pixels
     do that lie on borders of charts at the same position to 1/65535. `normal` (H, W, 3) float32, of any length: decides
     which way round each chart's triangles go and which diagonals they use; without it they go counter-clockwise in the
-    picture, row 0 being its bottom. `winding` (C,) int8, 1 or -1 for each label, overrules both. An
-    edge has more than two triangles only where three borders or more were welded.
+    picture, row 0 being its bottom. `winding` (C,) int8, 1 or -1 for each label, overrules both.
+    An edge has more than two triangles only where three borders or more were welded.
     """
     labels = np.ascontiguousarray(labels, np.int32)
     position = np.ascontiguousarray(position, np.float32)
@@ -81,7 +81,8 @@ def build_surface(
     if normal is None:
         sign = np.ones(count, np.int8) if winding is None else winding
         normal = pixel_normals(dense, position)
-        normal *= sign[dense][..., None]
+        if count:
+            normal *= sign[dense][..., None]
     else:
         normal = np.ascontiguousarray(normal, np.float32)
         sign = winding_signs(dense, count, blocks, position, normal) if winding is None else winding
