@@ -61,12 +61,9 @@ def assets() -> list[Path]:
 
 def measure(path: Path, resolution: int) -> dict[str, Any]:
     """Both ways of sampling, on one layout."""
-    from centre_sampling import centre_sampled
+    from centre_sampling import centre_sampled, encode_with_layout
     from omagen.io.meshes import read_mesh
-    from omagen.omage.atlas import make_atlas
     from omagen.omage.decode import decode
-    from omagen.omage.encode import encode
-    from omagen.omage.layout import lay_out
     from omagen.omage.quality import roundtrip_quality, seam_midpoints
     from omagen.protocol import OmagenError
 
@@ -74,9 +71,8 @@ def measure(path: Path, resolution: int) -> dict[str, Any]:
     row: dict[str, Any] = {"mesh": path.stem, "resolution": resolution}
     try:
         begin = time.process_time()
-        omage, report = encode(mesh, resolution)
+        omage, report, layout = encode_with_layout(mesh, resolution)
         row["seconds"] = time.process_time() - begin
-        layout, _ = lay_out(make_atlas(mesh, resolution), resolution, keep=False, progress=lambda *_: None)
         seams = seam_midpoints(layout.atlas)
         ours = roundtrip_quality(mesh, omage, decode(omage)[0], seam_points=seams)
         centre = centre_sampled(mesh, layout)

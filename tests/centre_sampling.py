@@ -6,7 +6,11 @@ lost along every border and the two sides of a seam do not meet.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from omagen.omage import encode as encoding
+from omagen.omage.fitting import Fitted
 from omagen.omage.frame import normalise_vertices
 from omagen.omage.grids import chart_frames
 from omagen.omage.layout import Layout
@@ -14,10 +18,26 @@ from omagen.omage.raster import raster_faces
 from omagen.shapes import Mesh, Omage
 
 
+def encode_with_layout(mesh: Mesh, resolution: int) -> tuple[Omage, dict[str, Any], Layout]:
+    """What `encode` returns, and the layout that it has arrived at."""
+    seen: list[Layout] = []
+
+    def sample(mesh: Mesh, fitted: Fitted) -> Omage:
+        seen.append(fitted.layout)
+        return sampling(mesh, fitted)
+
+    sampling, encoding.sample_materials = encoding.sample_materials, sample
+    try:
+        omage, report = encoding.encode(mesh, resolution)
+    finally:
+        encoding.sample_materials = sampling
+    return omage, report, seen[0]
+
+
 def centre_sampled(mesh: Mesh, layout: Layout) -> Omage:
     """The geometry of `mesh` in `layout`, with its flat normals for the winding."""
-    size = layout.resolution
-    face, bary = raster_faces(picture_uv(layout), size, size)
+    size = layout.size
+    face, bary = raster_faces(picture_uv(layout), *size)
     occupancy = face >= 0
     positions, centre, scale = normalise_vertices(layout.atlas.vertices)
     corners = positions[layout.atlas.faces[face[occupancy]]]
@@ -26,7 +46,7 @@ def centre_sampled(mesh: Mesh, layout: Layout) -> Omage:
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
     points = corners[:, 0] * (1 - weight.sum(1, keepdims=True))
     points += corners[:, 1] * weight[:, :1] + corners[:, 2] * weight[:, 1:]
-    position, normal = np.zeros((size, size, 3), np.float32), np.zeros((size, size, 3), np.float32)
+    position, normal = np.zeros((*size, 3), np.float32), np.zeros((*size, 3), np.float32)
     position[occupancy], normal[occupancy] = points, normals
     chart = np.where(occupancy, layout.atlas.chart[face], np.int32(-1)).astype(np.int32)
     return Omage(position, occupancy, normal, chart=chart, centre=centre, scale=scale, name=mesh.name)
