@@ -9,21 +9,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from omagen.omage.atlas import Atlas, UvChoice, make_atlas, uniform_density
+from omagen.omage.atlas import Atlas, UvChoice, make_atlas
+from omagen.omage.fitting import ROUNDS, Fitted, fit
 from omagen.omage.frame import normalise_vertices, to_omage_frame
-from omagen.omage.layout import Layout, lay_out, split_charts
-from omagen.omage.locate import Samples, locate_samples
+from omagen.omage.layout import Layout, lay_out
 from omagen.omage.quality import encode_report
 from omagen.omage.raster_dilation import dilate
-from omagen.omage.seams import SeamPixels, sample_seams, strained_charts
 from omagen.omage.surface import sample_surface
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh, Omage
 
 SMALLEST: Final = 32
 LARGEST: Final = 4096
-ROUNDS: Final = 4
-"""How often the layout may be made anew because charts turned out not to fit."""
 DILATION: Final = 8
 """Pixels by which colours grow into the gutter."""
 
@@ -42,20 +39,27 @@ def encode(
     about (`charting`), what was given up (`given_up`) and `seconds`. Raises `OmagenError`: input for a resolution
     outside 32 to 4096, geometry for a mesh without area or UVs that cannot be kept, cancelled from `progress`.
     """
-    if not SMALLEST <= resolution <= LARGEST:
-        raise OmagenError(
-            ErrorCode.INPUT, f"An omage cannot have {resolution} pixels a side.", f"Choose {SMALLEST} to {LARGEST}."
-        )
+    check_resolution(resolution)
     begin = time.perf_counter()
     atlas = make_atlas(mesh, resolution, uv, lambda stage, fraction: progress(stage, 0.5 * fraction))
-    layout, positions, centre, scale, seams, given_up = _fit(atlas, resolution, uv == "keep", progress)
-    samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas.chart)
+    frame: list[tuple[tuple[float, float, float], float]] = []
+
+    def positions_of(vertices: np.ndarray) -> np.ndarray:
+        positions, centre, scale = normalise_vertices(vertices)
+        frame[:] = [(centre, scale)]
+        return positions
+
+    def lay(atlas: Atlas) -> tuple[Layout, dict[str, int]]:
+        return lay_out(atlas, resolution, keep=uv == "keep", progress=lambda s, part: progress(s, 0.5 + 0.2 * part))
+
+    fitted = fit(atlas, lay, positions_of, rounds=1 if uv == "keep" else ROUNDS)
     progress("Sampling the surface", 0.8)
-    omage = _omage_of(mesh, layout, positions, seams, samples)
-    omage = replace(omage, centre=centre, scale=scale, name=mesh.name)
+    layout = fitted.layout
+    ((centre, scale),) = frame
+    omage = replace(sample_materials(mesh, fitted), centre=centre, scale=scale, name=mesh.name)
     report = encode_report(omage, layout.atlas) | {
         "charting": atlas.report,
-        "given_up": given_up | {"shrunk_seams": seams.merged},
+        "given_up": fitted.given_up,
         "uv": "kept" if layout.placed else "packed",
         "seconds": round(time.perf_counter() - begin, 3),
     }
@@ -63,32 +67,23 @@ def encode(
     return omage, report
 
 
-def _fit(atlas: Atlas, resolution: int, keep: bool, progress: Progress):
-    """Lay out and sample the seams; charts whose borders do not fit their pixels are halved and all is laid out again."""
-    strained_before = 0
-    for round_ in range(ROUNDS):
-        layout, given_up = lay_out(
-            atlas, resolution, keep=keep, progress=lambda stage, fraction: progress(stage, 0.5 + 0.2 * fraction)
+def check_resolution(resolution: int) -> None:
+    """Raises `OmagenError` (input) unless it is 32 to 4096."""
+    if not SMALLEST <= resolution <= LARGEST:
+        raise OmagenError(
+            ErrorCode.INPUT, f"An omage cannot have {resolution} pixels a side.", f"Choose {SMALLEST} to {LARGEST}."
         )
-        progress("Sampling the seams", 0.7)
-        positions, centre, scale = normalise_vertices(layout.atlas.vertices)
-        seams = sample_seams(positions, layout.boundary, layout.grids)
-        strained = strained_charts(layout.grids, seams)
-        given_up["split_charts"] = given_up.get("split_charts", 0) + strained_before
-        if keep or not strained.any() or round_ == ROUNDS - 1:
-            return layout, positions, centre, scale, seams, given_up | {"strained_charts": int(strained.sum())}
-        strained_before += int(strained.sum())
-        atlas = split_charts(uniform_density(layout.atlas), layout.boundary.twin, strained)
-    raise AssertionError("unreachable")
 
 
-def _omage_of(mesh: Mesh, layout: Layout, positions: np.ndarray, seams: SeamPixels, samples: Samples) -> Omage:
-    row, column = layout.pixel(samples.chart, samples.row, samples.column)
-    occupancy = np.zeros((layout.resolution, layout.resolution), bool)
+def sample_materials(mesh: Mesh, fitted: Fitted) -> Omage:
+    """The omage of `mesh` drawn as `fitted`, which lies in a square: what its materials say at every sample."""
+    layout, samples = fitted.layout, fitted.samples
+    row, column = fitted.pixels
+    occupancy = np.zeros(layout.size, bool)
     occupancy[row, column] = True
 
     def plane(values: np.ndarray, fill: float = 0) -> np.ndarray:
-        picture = np.full((layout.resolution, layout.resolution, *values.shape[1:]), fill, values.dtype)
+        picture = np.full((*layout.size, *values.shape[1:]), fill, values.dtype)
         picture[row, column] = values
         return picture
 
@@ -97,7 +92,7 @@ def _omage_of(mesh: Mesh, layout: Layout, positions: np.ndarray, seams: SeamPixe
     is_opaque = bool((surface.opacity >= 1).all())
     modes = [material.alpha_mode for material in mesh.materials]
     return Omage(
-        position=plane(_positions(layout.atlas, positions, seams, samples)),
+        position=plane(fitted.position),
         occupancy=occupancy,
         normal=plane(np.ascontiguousarray(to_omage_frame(surface.normal))),
         albedo=dilate(plane(surface.albedo), occupancy, DILATION),
@@ -111,17 +106,6 @@ def _omage_of(mesh: Mesh, layout: Layout, positions: np.ndarray, seams: SeamPixe
         alpha_cutoff=max((m.alpha_cutoff for m in mesh.materials if m.alpha_mode == "MASK"), default=0.5),
         double_sided=any(material.double_sided for material in mesh.materials),
     )
-
-
-def _positions(atlas: Atlas, positions: np.ndarray, seams: SeamPixels, samples: Samples) -> np.ndarray:
-    """(P, 3) float32: what each sample's point is; all pixels of one seam point get the very same numbers."""
-    bary = samples.bary.astype(np.float64)
-    corners = positions[atlas.faces[samples.face]]
-    points = corners[:, 0] * (1 - bary.sum(axis=1))[:, None]
-    points += corners[:, 1] * bary[:, :1] + corners[:, 2] * bary[:, 1:]
-    on_seam = samples.seam >= 0
-    points[on_seam] = seams.points[samples.seam[on_seam]]
-    return points.astype(np.float32)
 
 
 def _source_layout(mesh: Mesh, layout: Layout) -> np.ndarray:

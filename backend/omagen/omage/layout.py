@@ -40,7 +40,8 @@ class Layout:
     """(C, 2) int32: the picture's row and column of cell (0, 0) of each grid, once turned"""
     step: np.ndarray
     """(C, 2, 2) int32: the picture's row and column steps for a step up and a step right in the grid"""
-    resolution: int
+    size: tuple[int, int]
+    """Height and width of the picture"""
     placed: bool
     """The charts lie where the mesh's own UVs put them."""
 
@@ -91,28 +92,28 @@ def _place(atlas: Atlas, resolution: int) -> Layout:
     low, _ = chart_frames(uv, atlas.chart, atlas.charts)
     shift = MARGIN - np.floor(low)
     uv += shift[atlas.chart][:, None]
-    area = double_areas(atlas.vertices[atlas.faces].astype(np.float64)).sum()
-    flat = np.abs(_double_uv_areas(uv)).sum()
-    boundary = _boundary(atlas, uv, float(np.sqrt(area / max(flat, 1e-300))))
+    boundary = _boundary(atlas, uv, _unit_length(atlas, uv))
     grids = build_grids(uv, atlas.chart, atlas.charts, boundary)
     origin = np.round(-shift[:, ::-1]).astype(np.int32)
     step = np.tile(np.array([[1, 0], [0, 1]], np.int32), (atlas.charts, 1, 1))
     # A mirrored chart's column j lies at -(j - shift) - 1.
     origin[mirrored, 1] = np.round(shift[mirrored, 0]).astype(np.int32) - 1
     step[mirrored, 1, 1] = -1
-    return Layout(atlas, boundary, grids, origin, step, resolution, placed=True)
+    return Layout(atlas, boundary, grids, origin, step, (resolution, resolution), placed=True)
 
 
-def _double_uv_areas(uv: np.ndarray) -> np.ndarray:
+def _unit_length(atlas: Atlas, uv: np.ndarray) -> float:
+    """How long one unit of `uv` is on the surface, on average."""
     a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    flat = np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()
+    return float(np.sqrt(double_areas(atlas.vertices[atlas.faces].astype(np.float64)).sum() / max(flat, 1e-300)))
 
 
 def _problem_of(layout: Layout) -> str:
     """`overlap` of charts or with the rim, `unsound` charts, `touching` charts, or nothing."""
     chart, row, column = mask_cells(layout.grids)
     row, column = layout.pixel(chart, row, column)
-    size = layout.resolution
+    size = layout.size[0]
     if min(row.min(), column.min()) < 0 or max(row.max(), column.max()) >= size:
         return "overlap"
     label = np.full((size + 2, size + 2), -1, np.int32)
@@ -161,10 +162,41 @@ def _pack(atlas: Atlas, resolution: int, progress: Progress) -> tuple[Layout, di
         if grids.sound.all() or splits == SPLITS:
             origin, step = _turned(packing, _cropped(grids)[1])
             given_up["open_charts"] = int((~grids.sound).sum())
-            return Layout(atlas, drawing.boundary, grids, origin, step, resolution, placed=False), given_up
+            size = (resolution, resolution)
+            return Layout(atlas, drawing.boundary, grids, origin, step, size, placed=False), given_up
         splits += 1
         given_up["split_charts"] += int((~grids.sound).sum())
         atlas = split_charts(atlas, drawing.boundary.twin, ~grids.sound)
+
+
+def lay_apart(atlas: Atlas, scale: float) -> tuple[Layout, dict[str, int]]:
+    """Draw the charts at `scale` pixels a unit, side by side in a picture as large as it takes."""
+    atlas = counter_clockwise(atlas)
+    for attempt in range(SPLITS + 1):
+        drawing = _Drawing(atlas, _boundary(atlas, atlas.uv, _unit_length(atlas, atlas.uv) / scale))
+        grids = drawing.at(scale)
+        if grids.sound.all() or attempt == SPLITS:
+            break
+        atlas = split_charts(atlas, drawing.boundary.twin, ~grids.sound)
+    widest = max(int(grids.width.max()), int(np.sqrt(float(grids.start[-1]))))
+    origin = np.zeros((atlas.charts, 2), np.int32)
+    row = column = tallest = 0
+    for chart in np.argsort(-grids.height, kind="stable"):
+        if column + grids.width[chart] > widest:
+            row, column, tallest = row + tallest, 0, 0
+        origin[chart] = row, column
+        column += int(grids.width[chart])
+        tallest = max(tallest, int(grids.height[chart]))
+    step = np.tile(np.array([[1, 0], [0, 1]], np.int32), (atlas.charts, 1, 1))
+    layout = Layout(atlas, drawing.boundary, grids, origin, step, (row + tallest, widest), placed=False)
+    return layout, {"open_charts": int((~grids.sound).sum())}
+
+
+def counter_clockwise(atlas: Atlas) -> Atlas:
+    """`atlas` with its mirrored charts turned over, so that it is no longer placed."""
+    uv = atlas.uv.copy()
+    uv[atlas.mirrored[atlas.chart], :, 0] *= -1
+    return replace(atlas, uv=uv, placed=False, mirrored=np.zeros(atlas.charts, bool))
 
 
 class _Drawing:

@@ -15,6 +15,8 @@ import numpy as np
 from omagen.omage.cells import segment, step_of
 from omagen.omage.mask_topology import count_exits, in_triangle, is_inner, is_one_piece, link_borders, repair
 
+MISSED: Final = 4.0
+"""Pixels of border that may lie further from the decoded chart than a pixel."""
 REACH: Final = 0.5
 """Pixels: how far outside a chart a pixel's centre may be."""
 
@@ -60,6 +62,7 @@ def fill_masks(
             if attempt >= 2:
                 tidy = repair(cells, links, uv, half_edge, loop_start, loops) and _tidy(cells, inside, blocked)
             sound[c] = tidy and link_borders(cells, links) and is_one_piece(links, width[c], len(loops))
+            sound[c] = sound[c] and _missed(cells, uv, half_edge, loop_start, loops) <= MISSED
             if sound[c]:
                 break
 
@@ -210,6 +213,25 @@ def _support(cells: np.ndarray, blocked: np.ndarray, uv: np.ndarray, edge: int, 
         if not generous and _has_triangle_near(cells, i, j):
             continue
         _take_block(cells, blocked, i, j)
+
+
+@numba.njit(cache=True, nogil=True)
+def _missed(
+    cells: np.ndarray, uv: np.ndarray, half_edge: np.ndarray, loop_start: np.ndarray, loops: np.ndarray
+) -> float:
+    """How much of the border, in pixels, has no triangle near."""
+    missed = 0.0
+    for loop in loops:
+        for k in range(loop_start[loop], loop_start[loop + 1]):
+            x0, y0, x1, y1 = segment(uv, half_edge[k])
+            length = np.hypot(x1 - x0, y1 - y0)
+            steps = max(int(np.ceil(length)), 1)
+            for s in range(steps):
+                t = (s + 0.5) / steps
+                i, j = int(np.floor(y0 + t * (y1 - y0))), int(np.floor(x0 + t * (x1 - x0)))
+                if not _has_triangle_near(cells, i, j):
+                    missed += length / steps
+    return missed
 
 
 @numba.njit(cache=True, nogil=True)

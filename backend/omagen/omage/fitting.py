@@ -1,0 +1,73 @@
+"""Charts to samples: lay out, put the borders onto the seams, find every pixel's point of the surface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from omagen.omage.atlas import Atlas, uniform_density
+from omagen.omage.layout import Layout, split_charts
+from omagen.omage.locate import Samples, locate_samples
+from omagen.omage.seams import sample_seams, strained_charts
+
+ROUNDS: Final = 4
+"""How often the layout may be made anew because charts turned out not to fit."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An atlas drawn into a picture."""
+
+    layout: Layout
+    samples: Samples
+    position: np.ndarray
+    """(P, 3) float32: the point of each sample; all pixels of one seam point have the very same numbers"""
+    given_up: dict[str, int]
+    """Counts of what could not be done"""
+
+    @property
+    def pixels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns in the picture, (P,) each."""
+        return self.layout.pixel(self.samples.chart, self.samples.row, self.samples.column)
+
+
+def fit(
+    atlas: Atlas,
+    lay: Callable[[Atlas], tuple[Layout, dict[str, int]]],
+    positions_of: Callable[[np.ndarray], np.ndarray],
+    *,
+    rounds: int = ROUNDS,
+) -> Fitted:
+    """Draw `atlas` with `lay`; charts whose borders do not fit their pixels are halved, and all is laid out again.
+
+    `positions_of` turns the vertices (V, 3) float32 of the atlas that was laid out into positions (V, 3) float64.
+    """
+    split = 0
+    for round_ in range(rounds):
+        layout, given_up = lay(atlas)
+        positions = positions_of(layout.atlas.vertices)
+        seams = sample_seams(positions, layout.boundary, layout.grids)
+        strained = strained_charts(layout.grids, seams)
+        if not strained.any() or round_ == rounds - 1:
+            break
+        split += int(strained.sum())
+        atlas = split_charts(uniform_density(layout.atlas), layout.boundary.twin, strained)
+    samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas.chart)
+    points = _points(layout.atlas, positions, samples, seams.points)
+    counts = given_up | {"strained_charts": int(strained.sum()), "shrunk_seams": seams.merged}
+    counts["split_charts"] = given_up.get("split_charts", 0) + split
+    return Fitted(layout, samples, points, counts)
+
+
+def _points(atlas: Atlas, positions: np.ndarray, samples: Samples, seam_points: np.ndarray) -> np.ndarray:
+    bary = samples.bary.astype(np.float64)
+    corners = atlas.faces[samples.face]
+    points = positions[corners[:, 0]] * (1 - bary.sum(axis=1))[:, None]
+    points += positions[corners[:, 1]] * bary[:, :1]
+    points += positions[corners[:, 2]] * bary[:, 1:]
+    on_seam = samples.seam >= 0
+    points[on_seam] = seam_points[samples.seam[on_seam]]
+    return points.astype(np.float32)
