@@ -9,6 +9,7 @@ import pytest
 import trimesh
 from omagen.io.meshes import read_mesh
 from omagen.protocol import OmagenError
+from omagen.shapes.material import UNMOVED
 from PIL import Image
 from sample_meshes import cube, noise
 
@@ -91,6 +92,17 @@ def test_obj_polygons_relative_indices_and_materials_are_read(tmp_path: Path) ->
     assert (red.emissive, red.alpha_mode) == ((0, 2, 0), "BLEND")
     assert red.base_color_texture is not None and np.array_equal(red.base_color_texture.pixels, noise(0))
     assert plain.roughness == pytest.approx(0.5)
+
+
+def test_mtl_options_place_clamp_and_strengthen_textures(tmp_path: Path) -> None:
+    Image.fromarray(noise(0)).save(tmp_path / "skin.png")
+    maps = "map_Kd -s 2 3 1 -o 0.5 skin.png\nmap_Ke -blendu on -clamp on skin.png\nnorm -bm 0.5 -o -1 x nan skin.png\n"
+    _write(tmp_path / "thing.mtl", "newmtl red\n" + maps)
+    material = read_mesh(_write(tmp_path / "thing.obj", OBJ))[0].materials[0]
+    color, glow, normal = material.base_color_texture, material.emissive_texture, material.normal_texture
+    assert color is not None and color.transform == (2, 0, 0.5, 0, 3, 0) and color.wrap_u == "repeat"
+    assert glow is not None and (glow.wrap_u, glow.wrap_v) == ("clamp", "clamp") and glow.transform == UNMOVED
+    assert normal is not None and material.normal_scale == 0.5 and normal.transform == (1, 0, -1, 0, 1, 0)
 
 
 def test_obj_without_its_companions_loads_with_a_warning(tmp_path: Path) -> None:

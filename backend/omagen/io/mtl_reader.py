@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,12 +60,15 @@ def _changed(
     """`material` after one line of its description. Unknown and unreadable lines change nothing."""
     if keyword in MAPS and words:
         target, role = MAPS[keyword]
-        name = words[-1]  # options such as `-s 1 1 1` come first
+        name, options = words[-1], _options(words[:-1])
         if name not in images:
             images[name] = _texture(path, name, role, warn)
         if keyword == "map_ke" and not any(material.emissive):
             material = replace(material, emissive=(1.0, 1.0, 1.0))
-        return replace(material, **{target: images[name]})
+        if keyword == "norm":
+            material = replace(material, normal_scale=options.get("-bm", [1.0])[0])
+        texture = images[name]
+        return replace(material, **{target: texture and _placed(texture, options)})
     try:
         values = [float(word) for word in words]
     except ValueError:
@@ -71,6 +76,32 @@ def _changed(
     if not values or not np.isfinite(values).all():
         return material
     return replace(material, **_factors(material, keyword, values))
+
+
+def _options(words: list[str]) -> dict[str, list[float]]:
+    """The options of a map statement that hold numbers, such as `-s 2 2 1`; `-clamp on` is 1. Others are left out."""
+    options: dict[str, list[float]] = {}
+    name = ""
+    for word in words:
+        if re.match(r"-[a-z]", word):
+            name = word
+            continue
+        try:
+            value = {"on": 1.0, "off": 0.0}[word] if word in ("on", "off") else float(word)
+        except ValueError:
+            continue
+        if math.isfinite(value):
+            options.setdefault(name, []).append(value)
+    return options
+
+
+def _placed(texture: Texture, options: dict[str, list[float]]) -> Texture:
+    """`texture` stretched by `-s` and moved by `-o`, both counted from the bottom, and clamped where `-clamp` says."""
+    stretch, offset = options.get("-s", []), options.get("-o", [])
+    width, height = (stretch + [1.0, 1.0][len(stretch) :])[:2]
+    x, y = (offset + [0.0, 0.0][len(offset) :])[:2]
+    wrap = "clamp" if options.get("-clamp", [0.0])[0] else "repeat"
+    return replace(texture, wrap_u=wrap, wrap_v=wrap, transform=(width, 0.0, x, 0.0, height, y))
 
 
 def _factors(material: Material, keyword: str, values: list[float]) -> dict[str, Any]:

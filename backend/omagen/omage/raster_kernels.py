@@ -39,14 +39,18 @@ def _by_height(uv: np.ndarray, f: int, ox: float, oy: float) -> tuple[float, flo
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _rows(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, height: int, width: int) -> tuple[int, int]:
-    """The rows that may hold samples of the triangle, half-open; none where it is not finite or between the samples."""
-    if not abs(ax) + abs(ay) + abs(bx) + abs(by) + abs(cx) + abs(cy) < REACH:
-        return 0, 0
-    left, right = np.ceil(min(ax, bx, cx)), np.ceil(max(ax, bx, cx))
-    if left >= right or right <= 0.0 or left >= width:
-        return 0, 0
-    return max(int(np.ceil(ay)), 0), min(int(np.ceil(cy)), height)
+def _rows(uv: np.ndarray, f: int, ox: float, oy: float, bottom: int, top: int, width: int) -> tuple[int, int]:
+    """The rows from `bottom` to `top` that may hold samples of face f, half-open.
+
+    None where it is not finite or between the samples: of fine meshes that is most faces, so it is decided at once.
+    """
+    ax, ay, bx, by, cx, cy = uv[f, 0, 0], uv[f, 0, 1], uv[f, 1, 0], uv[f, 1, 1], uv[f, 2, 0], uv[f, 2, 1]
+    left, right = np.ceil(min(ax, bx, cx) - ox), np.ceil(max(ax, bx, cx) - ox)
+    low, high = max(np.ceil(min(ay, by, cy) - oy), bottom), min(np.ceil(max(ay, by, cy) - oy), top)
+    size = abs(ax) + abs(ay) + abs(bx) + abs(by) + abs(cx) + abs(cy)
+    if (left < right) & (right > 0.0) & (left < width) & (low < high) & (size < REACH):
+        return int(low), int(high)
+    return 0, 0
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -61,7 +65,7 @@ def _span(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, row:
     """The columns of `row` inside the triangle, half-open: a sample on its left edge is inside, on its right not."""
     y = float(row)
     long = _cut(ax, ay, cx, cy, y)
-    if y >= by:  # exchanged by selection, which a processor does not have to guess as it would a branch
+    if y >= by:
         ax, ay, bx, by = bx, by, cx, cy
     short = _cut(ax, ay, bx, by, y)
     return max(int(np.ceil(min(long, short))), 0), min(int(np.ceil(max(long, short))), width)
@@ -92,10 +96,10 @@ def draw_faces(uv: np.ndarray, ox: float, oy: float, face: np.ndarray, bary: np.
     """Number and weights of the last face over each sample, into `face` (H, W) int32 and `bary` (H, W, 2) float32."""
     height, width = face.shape
     for f in range(len(uv)):
-        ax, ay, bx, by, cx, cy = _by_height(uv, f, ox, oy)
-        low, high = _rows(ax, ay, bx, by, cx, cy, height, width)
+        low, high = _rows(uv, f, ox, oy, 0, height, width)
         if low >= high:
             continue
+        ax, ay, bx, by, cx, cy = _by_height(uv, f, ox, oy)
         x, y, s1x, s1y, s2x, s2y = _weights(uv, f, ox, oy)
         for i in range(low, high):
             begin, end = _span(ax, ay, bx, by, cx, cy, i, width)
@@ -111,8 +115,10 @@ def count_faces(uv: np.ndarray, ox: float, oy: float, count: np.ndarray) -> None
     """Add to `count` (H, W) int32 how many faces cover each sample."""
     height, width = count.shape
     for f in range(len(uv)):
+        low, high = _rows(uv, f, ox, oy, 0, height, width)
+        if low >= high:
+            continue
         ax, ay, bx, by, cx, cy = _by_height(uv, f, ox, oy)
-        low, high = _rows(ax, ay, bx, by, cx, cy, height, width)
         for i in range(low, high):
             begin, end = _span(ax, ay, bx, by, cx, cy, i, width)
             for j in range(begin, end):
@@ -173,11 +179,10 @@ def planes_kernel(channels: int) -> Callable[..., Any]:
             out[bottom * width * channels : top * width * channels] = 0
             for n in range(start[band], start[band + 1]):
                 f = order[n] if len(order) else n
-                ax, ay, bx, by, cx, cy = _by_height(uv, f, ox, oy)
-                low, high = _rows(ax, ay, bx, by, cx, cy, top, width)
-                low = max(low, bottom)
+                low, high = _rows(uv, f, ox, oy, bottom, top, width)
                 if low >= high:
                     continue
+                ax, ay, bx, by, cx, cy = _by_height(uv, f, ox, oy)
                 x, y, s1x, s1y, s2x, s2y = _weights(uv, f, ox, oy)
                 slopes = np.float32(s1x), np.float32(s2x)
                 corners = np.intp(corner[f, 0]), np.intp(corner[f, 1]), np.intp(corner[f, 2])

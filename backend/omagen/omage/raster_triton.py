@@ -3,7 +3,7 @@
 Checked with Triton's interpreter; not yet run on hardware.
 """
 
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportIndexIssue=false
 
 from __future__ import annotations
 
