@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from omagen.geometry.color import to_linear
+from omagen.io.meshes import read_mesh
 from omagen.omage.raster import raster_faces
 from omagen.omage.surface import SurfaceSamples, sample_surface
 from omagen.omage.surface_normals import corner_normals
+from omagen.omage.surface_points import interpolate
 from omagen.omage.texture_pyramid import Pyramid
 from omagen.shapes import Material, Mesh, Texture
 from omagen.shapes.material import Wrap
@@ -175,6 +178,25 @@ def test_normal_maps_bend_along_u_and_v(uv: np.ndarray, expected: list[float]) -
     material = Material(normal_texture=bump(0.6, 0.48, 0.64))
     samples = at(square(material, uv.astype(np.float32)), [[0.7, 0.2], [0.2, 0.7]])
     assert np.allclose(samples.normal, expected, atol=6e-3)
+
+
+def test_normal_mapped_domes_face_outward_however_their_uvs_are_turned_or_mirrored(assets: Path) -> None:
+    mesh, _ = read_mesh(assets / "meshes" / "normal_tangent_mirrored_uv.glb")
+    assert mesh.uv is not None
+    pixel_uv = (mesh.uv - np.floor(mesh.uv.min((0, 1)))).astype(float) * 512
+    face, bary = raster_faces(pixel_uv, 512, 512)
+    face, bary = face[face >= 0], bary[face >= 0]
+    points = interpolate(mesh.vertices, mesh.faces, face, bary)
+    normal = sample_surface(mesh, face, bary, pixel_uv).normal
+    bent = (normal[:, 2] > 0.05) & (np.hypot(normal[:, 0], normal[:, 1]) > 0.3)
+    # Real and mapped ones stand in six columns and five rows.
+    domes = np.stack([np.digitize(points[bent, 0], [-0.8, -0.4, 0, 0.4, 0.8]), np.round(points[bent, 1] / 0.4)], 1)
+    for dome in np.unique(domes, axis=0):
+        disc, facing = (values[bent, :2][(domes == dome).all(1)] for values in (points, normal))
+        outward = disc - (disc.min(0) + disc.max(0)) / 2
+        cosine = (outward * facing).sum(1) / np.linalg.norm(outward, axis=1) / np.linalg.norm(facing, axis=1)
+        assert len(disc) > 500 and cosine.mean() > 0.995
+    assert len(np.unique(domes, axis=0)) == 30
 
 
 def test_normal_scale_stretches_the_bend_and_keeps_unit_length() -> None:
