@@ -256,13 +256,16 @@ def _walk_arcs(
     return arc_start[: arcs + 1].copy(), arc_vertex[:written].copy(), arc, place, forward
 
 
-def arc_bends(vertices: np.ndarray, boundary: Boundary, tolerance: float) -> np.ndarray:
+def arc_bends(vertices: np.ndarray, boundary: Boundary, tolerance: float, spacing: float) -> np.ndarray:
     """(V,) bool: vertices where a seam bends so that a straight line would miss it by more than `tolerance` (metres).
 
-    The points that Ramer, Douglas and Peucker's simplification of each arc keeps, besides its ends.
+    The points that Ramer, Douglas and Peucker's simplification of each arc keeps, besides its ends, if only points at
+    least `spacing` (metres, along the arc) from those kept before may be.
     """
     keep = np.zeros(len(boundary.arc_vertex), np.bool_)
-    _simplify(vertices.astype(np.float64), boundary.arc_start, boundary.arc_vertex, tolerance, keep)
+    points = vertices[boundary.arc_vertex].astype(np.float64)
+    steps = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1]), axis=1)
+    _simplify(points, np.cumsum(steps), boundary.arc_start, tolerance, spacing, keep)
     marked = np.zeros(len(vertices), bool)
     marked[boundary.arc_vertex[keep]] = True
     return marked
@@ -270,23 +273,24 @@ def arc_bends(vertices: np.ndarray, boundary: Boundary, tolerance: float) -> np.
 
 @numba.njit(cache=True, nogil=True)
 def _simplify(
-    vertices: np.ndarray, arc_start: np.ndarray, arc_vertex: np.ndarray, tolerance: float, keep: np.ndarray
+    points: np.ndarray, along: np.ndarray, arc_start: np.ndarray, tolerance: float, spacing: float, keep: np.ndarray
 ) -> None:
-    stack = np.empty((64 + len(arc_vertex), 2), np.int64)
+    stack = np.empty((64 + len(points), 2), np.int64)
     for a in range(len(arc_start) - 1):
         depth = 1
         stack[0, 0], stack[0, 1] = arc_start[a], arc_start[a + 1] - 1
         while depth:
             depth -= 1
             low, high = stack[depth, 0], stack[depth, 1]
-            if high - low < 2:
+            if high - low < 2 or along[high] - along[low] < 2 * spacing:
                 continue
-            p = vertices[arc_vertex[low]]
-            d = vertices[arc_vertex[high]] - p
+            d = points[high] - points[low]
             norm = (d * d).sum()
             worst, at = -1.0, low
             for k in range(low + 1, high):
-                q = vertices[arc_vertex[k]] - p
+                if along[k] - along[low] < spacing or along[high] - along[k] < spacing:
+                    continue
+                q = points[k] - points[low]
                 share = min(max((q * d).sum() / norm, 0.0), 1.0) if norm > 0 else 0.0
                 gap = q - share * d
                 distance = (gap * gap).sum()

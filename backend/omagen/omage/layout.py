@@ -24,6 +24,8 @@ from omagen.protocol import ErrorCode, OmagenError
 
 BEND: Final = 0.35
 """Pixels: a seam that leaves a straight line by more gets a pixel exactly at its bend."""
+BEND_SPACING: Final = 2.0
+"""Pixels between bends that get one."""
 EXPECTED_FILL: Final = 0.6
 SPLITS: Final = 4
 """Rounds in which charts that cannot be drawn as what they are get halved."""
@@ -81,7 +83,9 @@ def lay_out(atlas: Atlas, resolution: int, *, keep: bool, progress: Progress) ->
 def _boundary(atlas: Atlas, uv: np.ndarray, pixel: float) -> Boundary:
     """The boundary with its bends; `pixel` is the size of a pixel on the surface."""
     plain = trace_boundary(atlas.faces, uv, atlas.chart)
-    return trace_boundary(atlas.faces, uv, atlas.chart, arc_bends(atlas.vertices, plain, BEND * pixel))
+    return trace_boundary(
+        atlas.faces, uv, atlas.chart, arc_bends(atlas.vertices, plain, BEND * pixel, BEND_SPACING * pixel)
+    )
 
 
 def _place(atlas: Atlas, resolution: int) -> Layout:

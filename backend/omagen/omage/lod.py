@@ -87,7 +87,7 @@ def level_of(omage: Omage, surface: Surface, labels: np.ndarray, seam: np.ndarra
     """
     check_resolution(resolution)
     atlas = _atlas_of(surface, labels, seam)
-    fitted = fit(atlas, lambda atlas: lay_apart(atlas, float(resolution)), _as_positions, rounds=1)
+    fitted = fit(atlas, lambda atlas: lay_apart(atlas, float(resolution)), _as_positions)
     row, column = fitted.pixels
     samples, size = fitted.samples, fitted.layout.size
 

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 SHORT: Final = 0.7
-"""Pixels: shorter arcs may shrink to a point."""
+"""Pixels: shorter arcs, or runs of them, may shrink to a point."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -100,10 +100,14 @@ def _lower_needs(need: np.ndarray, tau: np.ndarray, length: float, pixels: int) 
     """Lower the steps that arcs need until they fit into a loop of `pixels`, the shortest arcs first."""
     count = len(need)
     span = np.empty(count)
+    shrunk = 0.0
     for n in range(count):
         span[n] = tau[n + 1] - tau[n] if n + 1 < count else tau[0] + length - tau[n]
-        if need[n] == 1 and span[n] < SHORT:
+        shrunk += span[n]
+        if need[n] == 1 and shrunk < SHORT:
             need[n] = 0  # nodes so close would push each other along the border
+        else:
+            shrunk = 0.0
     order = np.argsort(span, kind="mergesort")
     for least in (1, 0):
         for n in order:
