@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import bpy
 
 from ...backend.omagen.protocol import EngineInfo
@@ -35,7 +38,7 @@ class OMAGEN_PT_omage(bpy.types.Panel):
         layout.separator()
         geometry = shown_omage(context)
         if geometry is not None:
-            draw_maps(layout, geometry)
+            draw_maps(layout, context, geometry)
         draw_decoding(layout, context, geometry)
         progress.draw(layout, context, [task for task in now.tasks if task.engine in omage_work.ENGINES])
 
@@ -56,7 +59,7 @@ class OMAGEN_PT_omage_image(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         geometry = omages.omage_of(context.space_data.image)
-        draw_maps(layout, geometry)
+        draw_maps(layout, context, geometry)
         draw_button(layout, "omagen.omage_decode", "MESH_DATA")
         progress.draw(layout, context, [t for t in runtime.current().tasks if t.engine in omage_work.ENGINES])
 
@@ -68,14 +71,15 @@ def draw_encoding(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     column = settings.split(layout)
     if len(objects) > 1:
         column.prop(chosen, "together")
-    column.prop(chosen, "apply_modifiers")
+    if any(obj.modifiers for obj in objects):
+        column.prop(chosen, "apply_modifiers")
     words = "Encode as Omage" if len(objects) < 2 else f"Encode {len(objects)} Objects"
     draw_button(layout, "omagen.omage_encode", "TEXTURE", words, primary=bool(objects))
     if not objects:
         layout.label(text="Select an object to encode", icon="INFO")
 
 
-def draw_maps(layout: bpy.types.UILayout, geometry: bpy.types.Image) -> None:
+def draw_maps(layout: bpy.types.UILayout, context: bpy.types.Context, geometry: bpy.types.Image) -> None:
     """The images of an omage, to be opened for painting, and how good it is."""
     layout.label(text=omages.title_of(geometry), icon="IMAGE_DATA", translate=False)
     images = omages.maps_of(geometry)
@@ -86,22 +90,25 @@ def draw_maps(layout: bpy.types.UILayout, geometry: bpy.types.Image) -> None:
             grid.operator("omagen.omage_show", text=text).image = images[kind.name].name
     if geometry.omage.patches is not None:
         grid.operator("omagen.omage_show", text="Patches").image = geometry.omage.patches.name
-    draw_quality(layout, omages.report_of(geometry))
+    draw_quality(layout, context, omages.report_of(geometry))
 
 
-def draw_quality(layout: bpy.types.UILayout, report: dict) -> None:
+def draw_quality(layout: bpy.types.UILayout, context: bpy.types.Context, report: Mapping[str, Any]) -> None:
+    """One line, or each figure with what it means."""
     text = quality.line(report)
     if not text:
         return
     header, body = layout.panel("OMAGEN_omage_quality", default_closed=True)
-    header.label(text=text, translate=False)
-    if body:
+    header.label(text="Quality")
+    if not body:
+        wrapped_text.draw(layout, context, text)
+    else:
         column = body.column(align=True)
         for figure, value in quality.known(report):
             row = column.split(factor=0.3)
             row.label(text=figure.title)
             row.label(text=figure.say(value)[:1].upper() + figure.say(value)[1:], translate=False)
-            wrapped_text.draw(column, bpy.context, figure.meaning, icon="BLANK1")
+            wrapped_text.draw(column, context, figure.meaning, icon="BLANK1")
 
 
 def draw_decoding(layout: bpy.types.UILayout, context: bpy.types.Context, geometry: bpy.types.Image | None) -> None:
@@ -114,12 +121,16 @@ def draw_decoding(layout: bpy.types.UILayout, context: bpy.types.Context, geomet
         row.prop(context.window_manager, "omagen_resolution")
         row.operator("omagen.omage_resolution", text="", icon="REMOVE").factor = "HALF"
         row.operator("omagen.omage_resolution", text="", icon="ADD").factor = "DOUBLE"
-    draw_engine(layout, context, omage_work.DECODE)
-    column = settings.split(layout)
-    column.prop(chosen, "patch_image")
-    if geometry is not None:
-        column.prop(chosen, "target")
-    draw_button(layout, "omagen.omage_decode", "MESH_DATA", primary=bool(geometry or chosen.geometry))
+    if geometry is not None or chosen.geometry is not None:
+        draw_engine(layout, context, omage_work.DECODE)
+        column = settings.split(layout)
+        column.prop(chosen, "patch_image")
+        if geometry is not None:
+            column.prop(chosen, "target")
+        draw_button(layout, "omagen.omage_decode", "MESH_DATA")
+    else:
+        draw_button(layout, "omagen.omage_decode", "MESH_DATA", primary=False)
+        layout.label(text="Encode an object, or choose an image", icon="INFO")
     row = layout.row(align=True)
     row.operator("omagen.omage_import", text="Import", icon="IMPORT")
     row.operator("omagen.omage_export", text="Export", icon="EXPORT")

@@ -1,5 +1,8 @@
 """What the add-on sends of an object is what the backend reads: positions, UVs, normals, colours, textures."""
 
+# pyright: reportMissingImports=false
+# The extension becomes importable by its package name only in conftest.py.
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,5 +1,8 @@
 """Painted maps become the files that the backend reads; files are checked before Blender opens them."""
 
+# pyright: reportMissingImports=false
+# The extension becomes importable by its package name only in conftest.py.
+
 from __future__ import annotations
 
 import io

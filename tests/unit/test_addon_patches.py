@@ -1,5 +1,8 @@
 """The charts of a decoded omage as arrays."""
 
+# pyright: reportMissingImports=false
+# The extension becomes importable by its package name only in conftest.py.
+
 from __future__ import annotations
 
 import io
