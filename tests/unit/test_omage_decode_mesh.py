@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from chart_pictures import Picture, box_charts, side_by_side, sphere_charts, torus_charts
+from chart_pictures import Picture, box_charts, side_by_side, sphere_charts
 from omagen.geometry.color import to_srgb
 from omagen.geometry.quality import quality_report
 from omagen.omage.decode import decode
@@ -14,7 +14,6 @@ from omagen.omage.frame import from_omage_frame
 from omagen.omage.normal_map import tangent_normal_map
 from omagen.omage.patches import patches
 from omagen.omage.raster import raster_faces
-from omagen.omage.registration import registered_uv
 from omagen.omage.tangents import corner_tangents
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh, Omage
@@ -205,17 +204,3 @@ def test_a_normal_map_gives_a_coarse_mesh_its_fine_normals_back(mirrored: bool) 
     assert np.degrees(np.arccos((shaded * wanted).sum(1).clip(-1, 1))).max() < 0.45  # half a step in all three channels
     own = n / np.linalg.norm(n, axis=1, keepdims=True)
     assert np.degrees(np.arccos((own * wanted).sum(1).clip(-1, 1))).max() > 5
-
-
-def test_the_coarse_border_looks_up_the_maps_at_their_border() -> None:
-    fine = side_by_side(torus_charts(64, 64), gutter=8)
-    coarse = np.s_[::8, ::8]
-    labels = np.ascontiguousarray(fine.labels[coarse])
-    position = np.ascontiguousarray(fine.position[coarse])
-    rows, columns = np.nonzero(labels >= 0)
-    uv = registered_uv(labels, position, fine.labels, fine.position)
-    place = np.floor(uv[rows, columns] * len(fine.labels)).astype(int)
-    inner = np.ones(len(rows), bool)
-    inner &= labels[rows - 1, columns] != labels[rows, columns]
-    found = fine.position[place[inner, 1], place[inner, 0]]
-    assert np.abs(found - position[rows[inner], columns[inner]]).max() < 1e-6

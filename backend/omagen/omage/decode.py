@@ -10,6 +10,7 @@ import numpy as np
 from omagen.omage.corners import corner_uv, smooth_normals, stored_normals
 from omagen.omage.frame import restore_vertices
 from omagen.omage.materials import material_of
+from omagen.omage.orientation import pixel_normals
 from omagen.omage.patches import chart_labels, patch_ranks
 from omagen.omage.triangulate import Surface, build_surface
 from omagen.protocol import ErrorCode, OmagenError
@@ -39,34 +40,30 @@ def decode(
     triangle), split_edges; where it was asked for `outliers`, `seams` and `holes` with the counts of `Cleaned`,
     `Closing` and `Filling`, lengths in metres. Raises `OmagenError` (geometry) where there is no triangle.
     """
-    shape = omage
-    if resolution not in (0, omage.resolution):
-        from omagen.omage.lod import resize
-
-        shape = resize(omage, resolution)
     repair = _Repair(
         remove_outliers=_is_on(remove_outliers, omage),
         close_seams=_is_on(close_seams, omage),
         fill_holes=_is_on(fill_holes, omage),
     )
-    surface, labels, position = _surface(shape, repair)
+    shape = _shape(omage, resolution, repair)
+    surface = shape.surface
     vertices = restore_vertices(surface.vertices, omage.centre, omage.scale)
-    ranks = patch_ranks(labels, position)
+    ranks = patch_ranks(shape.labels, shape.position)
     mesh = Mesh(
         vertices=vertices,
         faces=surface.faces,
-        uv=corner_uv(surface, _place(labels, position, omage)),
-        normals=_corner_normals(surface, vertices, shape) if normals else None,
-        patches=ranks[surface.face_labels(labels)],
+        uv=corner_uv(surface, shape.uv),
+        normals=_corner_normals(shape, vertices) if normals else None,
+        patches=ranks[surface.face_labels(shape.labels)],
         name=omage.name,
     )
     detail = None
-    if normals and omage.normal is not None and shape.resolution < omage.resolution:
+    if normals and omage.normal is not None and 0 < resolution < omage.resolution:
         from omagen.omage.normal_map import tangent_normal_map
 
         detail = tangent_normal_map(mesh, omage.normal)
     mesh = replace(mesh, materials=(material_of(omage, detail),))
-    return mesh, _report(surface, ranks, omage.scale, repair) | {"resolution": shape.resolution}
+    return mesh, _report(surface, ranks, omage.scale, repair) | {"resolution": resolution or omage.resolution}
 
 
 @dataclass
@@ -84,8 +81,18 @@ def _is_on(switch: Switch, omage: Omage) -> bool:
     return omage.seam is None if switch == "auto" else bool(switch)
 
 
-def _surface(omage: Omage, repair: _Repair) -> tuple[Surface, np.ndarray, np.ndarray]:
-    """The triangles, and the labels and positions that they are made of, with all repairs."""
+@dataclass(frozen=True)
+class _Shape:
+    """Triangles over labelled pixels, as in `build_surface`, and where these pixels are in the omage's maps."""
+
+    surface: Surface
+    labels: np.ndarray
+    position: np.ndarray
+    normal: np.ndarray | None
+    uv: np.ndarray | None = None
+
+
+def _shape(omage: Omage, resolution: int, repair: _Repair) -> _Shape:
     labels, position, seam, winding = chart_labels(omage), omage.position, omage.seam, None
     if repair.remove_outliers:
         from omagen.omage.outliers import remove_outliers
@@ -107,29 +114,39 @@ def _surface(omage: Omage, repair: _Repair) -> tuple[Surface, np.ndarray, np.nda
             "The omage holds no surface: nowhere do three neighbouring pixels belong together.",
             "Choose an omage with occupied pixels.",
         )
+    shape = _Shape(surface, labels, position, omage.normal)
+    if resolution not in (0, omage.resolution):
+        shape = _at_level(shape, omage, seam, winding, resolution)
     if repair.fill_holes:
         from omagen.omage.holes import fill_holes
 
-        filling = fill_holes(surface, labels)
-        surface = filling.surface
+        filling = fill_holes(shape.surface, shape.labels)
+        shape = replace(shape, surface=filling.surface)
         counts = {"open_edges": filling.open_edges, "filled": filling.holes, "triangles": filling.triangles}
         repair.done["holes"] = counts
-    return surface, labels, position
+    return shape
 
 
-def _place(labels: np.ndarray, position: np.ndarray, omage: Omage) -> np.ndarray | None:
-    """Where in the omage's maps the pixels of a coarser shape are; None for pixels' centres."""
-    if len(labels) >= omage.resolution:
-        return None
-    from omagen.omage.registration import registered_uv
+def _at_level(
+    shape: _Shape, omage: Omage, seam: np.ndarray | None, winding: np.ndarray | None, resolution: int
+) -> _Shape:
+    """`shape` at another resolution, with its place in the omage's maps."""
+    from omagen.omage.lod import level_of
 
-    return registered_uv(labels, position, chart_labels(omage), omage.position)
+    normal = shape.normal
+    if normal is None:  # a level knows which way its charts face by their normals only
+        normal = pixel_normals(shape.labels, shape.position)
+        if winding is not None and len(winding):
+            normal *= winding[shape.labels][..., None]
+    bare = Omage(shape.position, omage.occupancy, normal)
+    level = level_of(bare, shape.surface, shape.labels, seam, resolution)
+    return _Shape(level.surface, level.labels, level.position, None if shape.normal is None else level.normal, level.uv)
 
 
-def _corner_normals(surface: Surface, vertices: np.ndarray, omage: Omage) -> np.ndarray:
-    if omage.normal is None:
-        return smooth_normals(vertices, surface.faces)
-    return stored_normals(surface, omage.normal)
+def _corner_normals(shape: _Shape, vertices: np.ndarray) -> np.ndarray:
+    if shape.normal is None:
+        return smooth_normals(vertices, shape.surface.faces)
+    return stored_normals(shape.surface, shape.normal)
 
 
 def _report(surface: Surface, ranks: np.ndarray, scale: float, repair: _Repair) -> dict[str, Any]:
