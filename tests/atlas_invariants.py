@@ -6,11 +6,9 @@ import numpy as np
 from omagen.omage.atlas import Atlas
 from omagen.shapes import Mesh
 
-GRID = 2048
-"""Cells across all charts of an atlas together when overlaps are looked for."""
 
-
-def assert_valid(atlas: Atlas, mesh: Mesh) -> None:
+def assert_valid(atlas: Atlas, mesh: Mesh, grid: int = 1024) -> None:
+    """`grid`: cells across all charts together when overlaps are looked for."""
     faces = len(atlas.faces)
     assert atlas.vertices.dtype == np.float32 and len(np.unique(atlas.vertices, axis=0)) == len(atlas.vertices)
     assert atlas.faces.dtype == np.int32 and atlas.faces.shape == (faces, 3)
@@ -21,7 +19,7 @@ def assert_valid(atlas: Atlas, mesh: Mesh) -> None:
     assert len(kept) == faces == len(mesh.faces) - sum(atlas.report["dropped_faces"].values())
     _assert_orientation(atlas)
     _assert_joined_over_edges(atlas)
-    _assert_no_overlap(atlas)
+    _assert_no_overlap(atlas, grid)
     if atlas.placed:
         assert atlas.uv.min() >= 0 and atlas.uv.max() <= 1
     else:
@@ -62,16 +60,16 @@ def _assert_joined_over_edges(atlas: Atlas) -> None:
     assert len(np.unique(np.stack([piece, atlas.chart]), axis=1).T) == pieces
 
 
-def _assert_no_overlap(atlas: Atlas) -> None:
+def _assert_no_overlap(atlas: Atlas, grid: int) -> None:
     """No chart covers the centre of a cell twice; in placed atlases, neither do two charts."""
     if atlas.placed:
-        assert _doubled(atlas.uv * GRID, np.zeros(len(atlas.faces), np.int64)) == 0
+        assert _doubled(atlas.uv * grid, np.zeros(len(atlas.faces), np.int64), np.full(len(atlas.faces), 2 * grid)) == 0
         return
     low, high = np.full((atlas.charts, 2), np.inf), np.full((atlas.charts, 2), -np.inf)
     np.minimum.at(low, atlas.chart, atlas.uv.min(1))
     np.maximum.at(high, atlas.chart, atlas.uv.max(1))
     size = high - low
-    scale = np.minimum(GRID / np.sqrt(size.prod(1).sum()), GRID * 4 / size.max(1))  # cells per unit
+    scale = np.minimum(grid / np.sqrt(size.prod(1).sum()), grid * 4 / size.max(1))  # cells per unit
     columns = np.ceil(size[:, 0] * scale).astype(np.int64) + 2
     rows = np.ceil(size[:, 1] * scale).astype(np.int64) + 2
     begin = np.cumsum(columns * rows) - columns * rows
@@ -79,11 +77,10 @@ def _assert_no_overlap(atlas: Atlas) -> None:
     assert _doubled(cells, begin[atlas.chart], columns[atlas.chart]) == 0
 
 
-def _doubled(uv: np.ndarray, begin: np.ndarray, columns: np.ndarray | None = None) -> int:
+def _doubled(uv: np.ndarray, begin: np.ndarray, columns: np.ndarray) -> int:
     """How many cell centres lie clearly inside two triangles. Each triangle is tested on the cells of its box."""
     low = np.floor(uv.min(1)).astype(np.int64)
     width, height = (np.ceil(uv.max(1)).astype(np.int64) - low).T
-    columns = np.full(len(uv), GRID * 2) if columns is None else columns
     hits = []
     for part in np.array_split(np.arange(len(uv)), max(1, int((width * height).sum() // 4_000_000))):
         count = (width * height)[part]

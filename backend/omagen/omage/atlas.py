@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from omagen.shapes import Mesh
 
 UvChoice = Literal["auto", "keep", "unwrap"]
 Progress = Callable[[str, float], None]
+LEAST_KEPT: Final = 0.7
+"""Where less of the surface has usable UVs, all of it is cut anew."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def _charts(
     label, uv = np.zeros(len(surface.faces), np.int32), np.zeros((len(surface.faces), 3, 2))
     is_new = np.ones(len(label), bool)
     method = "unwrapped"
-    if given is not None:
+    if given is not None and given.usable_share >= LEAST_KEPT:
         is_kept = given.usable[given.found.chart]
         label[is_kept], uv[is_kept] = given.found.chart[is_kept], given.unstretched[is_kept]
         is_new = ~is_kept
@@ -120,10 +122,15 @@ def _charts(
         part_label, uv[is_new] = unwrap(part, resolution, progress)
         label[is_new] = part_label + (0 if given is None else given.found.charts) + 1
     found, is_lost = repaired(surface, label, uv)
-    if is_lost.any():
-        dropped = surface.dropped | {"no area": int(is_lost.sum())}
+    while is_lost.any():
+        if is_lost.all():
+            raise OmagenError(
+                ErrorCode.GEOMETRY, "The mesh has no faces with an area.", "Check the mesh and try again."
+            )
+        lost = surface.dropped.get("no area", 0) + int(is_lost.sum())
+        dropped = surface.dropped | {"no area": lost}
         surface = as_surface(surface.vertices, surface.faces[~is_lost], surface.source_face[~is_lost], dropped)
-        found, _ = repaired(surface, found.chart[~is_lost], found.uv[~is_lost])
+        found, is_lost = repaired(surface, found.chart[~is_lost], found.uv[~is_lost])
     return found, surface, method
 
 

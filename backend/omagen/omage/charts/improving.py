@@ -13,10 +13,10 @@ from omagen.omage.charts.stretch import chart_stretch, double_areas
 from omagen.omage.charts.topology import chart_vertices, restricted
 from omagen.omage.charts.validity import judge, signed_areas
 
-GOOD_STRETCH: Final = 1.01
-GOOD_SPREAD: Final = 0.1
+GOOD_STRETCH: Final = 1.03
+GOOD_SPREAD: Final = 0.15
 """Charts within these limits of `chart_stretch` stay as they are."""
-SWEEPS: Final = 30
+SWEEPS: Final = 20
 
 
 def unstretched(corners: np.ndarray, uv: np.ndarray, chart: np.ndarray, charts: int) -> np.ndarray:

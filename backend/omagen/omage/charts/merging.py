@@ -18,6 +18,7 @@ from omagen.omage.charts.validity import judge
 
 ROUNDS: Final = 24
 SWEEPS: Final = 12
+PATIENCE: Final = 6
 COVERAGE: Final = 0.6
 """Share of the pixels that charts can be expected to get."""
 SMALL: Final = 64
@@ -137,5 +138,5 @@ def _flattened(
     active = np.zeros(vertices, bool)
     active[face_vertex[moved]] = True
     near = active[face_vertex].any(axis=1)
-    place = relaxed(place, face_vertex[near], corners[near], SWEEPS, active)
+    place = relaxed(place, face_vertex[near], corners[near], SWEEPS, active, PATIENCE)
     return place[face_vertex], inner

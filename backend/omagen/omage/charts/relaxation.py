@@ -17,17 +17,22 @@ AREA: Final = 0.4
 """Weight of equal sizes against equal shapes."""
 LEAST_HEIGHT: Final = 0.02
 """Triangles flatter than this fraction of their longest edge rest at it: they could not be kept open otherwise."""
-UNTANGLE_SWEEPS: Final = 60
 RINGS: Final = 2
 
 
 def relaxed(
-    uv: np.ndarray, face_vertex: np.ndarray, corners: np.ndarray, sweeps: int, movable: np.ndarray | None = None
+    uv: np.ndarray,
+    face_vertex: np.ndarray,
+    corners: np.ndarray,
+    sweeps: int,
+    movable: np.ndarray | None = None,
+    patience: int = 60,
 ) -> np.ndarray:
     """(N, 2) float64: the places `uv` (N, 2) of chart vertices, better ones after so many `sweeps`.
 
     `face_vertex` (F, 3) int32: chart vertices of each face. `corners` (F, 3, 3) float64: where they are in space, in
     the unit of `uv`. Only vertices that are `movable` (N,) bool move; `face_vertex` holds all faces around these.
+    `patience`: after how many tries to turn triangles back those that are left stay.
     """
     gradient, weight = _rest_shapes(np.ascontiguousarray(corners))
     order = np.argsort(face_vertex.reshape(-1), kind="stable").astype(np.int32)
@@ -35,7 +40,7 @@ def relaxed(
     np.cumsum(np.bincount(face_vertex.reshape(-1), minlength=len(uv)), out=start[1:])
     uv = uv.copy()
     movable = np.ones(len(uv), np.bool_) if movable is None else movable
-    _untangle(uv, face_vertex, gradient, weight, order, start, movable)
+    _untangle(uv, face_vertex, gradient, weight, order, start, movable, patience)
     for _ in range(sweeps):
         _sweep(uv, face_vertex, gradient, weight, order, start, movable)
     return uv
@@ -158,9 +163,9 @@ def _sweep(uv, face_vertex, gradient, weight, order, start, active) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _untangle(uv, face_vertex, gradient, weight, order, start, movable) -> None:
+def _untangle(uv, face_vertex, gradient, weight, order, start, movable, patience) -> None:
     """Sweep around triangles that are turned over until there are none, or long enough."""
-    for _ in range(UNTANGLE_SWEEPS):
+    for _ in range(patience):
         active = np.zeros(len(uv), np.bool_)
         is_tangled = False
         for face in range(len(face_vertex)):

@@ -45,6 +45,8 @@ class GivenUv:
     """(F, 3, 2) float64: uv of `found` without the stretch that all of a chart has in common"""
     usable: np.ndarray
     """(C,) bool: worth keeping once unstretched and freed of the few faces that are at fault"""
+    usable_share: float
+    """How much of the surface, by area, is in usable charts"""
     layout_faults: tuple[str, ...]
     """Why the charts are not a layout of the unit square, where they are not: in words for the user."""
     is_roomy: bool
@@ -70,9 +72,10 @@ def given_uv(surface: Surface, uv: np.ndarray, resolution: int) -> GivenUv:
     usable = share <= FEW * np.bincount(found.chart, weights=area, minlength=found.charts)
     usable &= _is_even(corners, np.where(is_turned[:, None, None], 0, straight), found, REUSED_STRETCH)
     placed = laid_out(found, mirrored)
+    usable_share = float(area[usable[found.chart]].sum() / max(area.sum(), 1e-300))
     faults = _layout_faults(surface, placed, found, good)
     is_roomy = not faults and _is_roomy(placed, found.chart, resolution)
-    return GivenUv(found, mirrored, good, even, straight, usable, faults, is_roomy)
+    return GivenUv(found, mirrored, good, even, straight, usable, usable_share, faults, is_roomy)
 
 
 def _is_even(corners: np.ndarray, uv: np.ndarray, found: Charting, limit: float) -> np.ndarray:

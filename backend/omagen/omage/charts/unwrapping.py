@@ -20,7 +20,7 @@ from omagen.omage.charts.xatlas_charts import xatlas_charts
 MOST_FACES_DIRECT: Final = 8000
 PROXY_FACES: Final = 8000
 MAX_COST: Final = 8.0
-SWEEPS: Final = 20
+SWEEPS: Final = 8
 
 
 def unwrap(surface: Surface, resolution: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:

@@ -40,6 +40,8 @@ def xatlas_charts(
     pack_options.rotate_charts = False
     pack_options.rotate_charts_to_axis = False
     atlas.generate(chart_options, pack_options)
+    if atlas.chart_count == 0:  # no face had an area for it
+        return np.full(len(faces), -1, np.int32), np.zeros((len(faces), 3, 2))
     _, indices, uv = atlas[0]
     _, chart = atlas.get_mesh_vertex_assignment(0)
     size = np.array([atlas.width, atlas.height], np.float64)
