@@ -52,4 +52,14 @@ def test_three_pixels_of_a_block_are_a_surviving_chart_and_two_are_not(missing: 
     chart[1 + missing[0], 1 + missing[1]] = -1
     chart[5, 1:7] = 2
     chart[7, 7] = 0
-    assert surviving_charts(chart, 3).tolist() == [False, True, False]
+    apart = np.full_like(chart, -1)
+    assert surviving_charts(chart, apart, 3).tolist() == [False, True, False]
+
+
+def test_pixels_of_one_seam_point_are_no_triangle() -> None:
+    chart, seam = np.full((8, 8), -1, np.int32), np.full((8, 8), -1, np.int32)
+    chart[1:3, 1:3] = 0
+    seam[1, 1:3] = 7
+    assert surviving_charts(chart, seam, 1).tolist() == [True]
+    seam[2, 1] = 7
+    assert surviving_charts(chart, seam, 1).tolist() == [False]

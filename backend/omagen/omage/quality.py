@@ -31,20 +31,24 @@ KEPT_DISTANCE: Final = 0.25
 """… that is, nearer than this, relative to the component's own diagonal, on a surface that looks the same way."""
 
 
-def encode_report(omage: Omage, atlas: Atlas) -> dict[str, Any]:
+def encode_report(omage: Omage, drawn: Atlas, cut: Atlas | None = None) -> dict[str, Any]:
     """Plain JSON at the cost of a few passes over the picture: see `layout_report`, and what became of the components.
 
     components (of the mesh, connected through welded vertices), lost_components (none of their charts will decode to a
-    triangle), lost_charts. `omage.chart` holds the chart numbers of `atlas`.
+    triangle), lost_charts. `drawn` is what the omage was drawn from, its chart numbers those of `omage.chart`; `cut`
+    the atlas before anything was given up, by default the same.
     """
-    assert omage.chart is not None
-    survives = surviving_charts(omage.chart, atlas.charts)
-    component = face_components(atlas.faces)
+    cut = cut or drawn
+    assert omage.chart is not None and omage.seam is not None
+    survives = surviving_charts(omage.chart, omage.seam, drawn.charts)
+    component = face_components(cut.faces)
     count = int(component.max(initial=-1)) + 1
+    of_source = np.zeros(int(cut.source_face.max(initial=-1)) + 1, np.int32)
+    of_source[cut.source_face] = component
     is_kept = np.zeros(count, bool)
-    is_kept[component[survives[atlas.chart]]] = True
+    is_kept[of_source[drawn.source_face[survives[drawn.chart]]]] = True
     return layout_report(omage) | {
-        "charts": atlas.charts,
+        "charts": drawn.charts,
         "lost_charts": int((~survives).sum()),
         "components": count,
         "lost_components": int((~is_kept).sum()),

@@ -17,16 +17,29 @@ def texel_shapes(position: np.ndarray, chart: np.ndarray) -> tuple[np.ndarray, n
 
 
 @njit(cache=True, nogil=True)
-def surviving_charts(chart: np.ndarray, count: int) -> np.ndarray:
-    """(count,) bool: the charts of `chart` (R, R) int32 that decode to a triangle: three pixels of a 2 x 2 block."""
+def surviving_charts(chart: np.ndarray, seam: np.ndarray, count: int) -> np.ndarray:
+    """(count,) bool: the charts of `chart` (R, R) int32 that decode to a triangle.
+
+    That is, three pixels of a 2 x 2 block belong to them and are three points: no two have one number in `seam` (R, R)
+    int32, where -1 is a point of its own.
+    """
     survives = np.zeros(count, np.bool_)
     for i in range(chart.shape[0] - 1):
         for j in range(chart.shape[1] - 1):
             a, b, c, d = chart[i, j], chart[i, j + 1], chart[i + 1, j], chart[i + 1, j + 1]
             first = a if a in (b, c) else d
-            alike = int(a == first) + int(b == first) + int(c == first) + int(d == first)
-            if alike >= 3 and 0 <= first < count:
-                survives[first] = True
+            if not 0 <= first < count or survives[first]:
+                continue
+            points = 0
+            for k in range(4):
+                row, column = i + k // 2, j + k % 2
+                is_new = chart[row, column] == first
+                for m in range(k):
+                    other_row, other_column = i + m // 2, j + m % 2
+                    same = seam[row, column] >= 0 and seam[row, column] == seam[other_row, other_column]
+                    is_new = is_new and not (same and chart[other_row, other_column] == first)
+                points += is_new
+            survives[first] = points >= 3
     return survives
 
 
