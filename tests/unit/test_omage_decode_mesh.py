@@ -9,6 +9,7 @@ import pytest
 from chart_pictures import Picture, box_charts, side_by_side, sphere_charts
 from omagen.geometry.color import to_srgb
 from omagen.geometry.quality import quality_report
+from omagen.omage.closing import close_seams
 from omagen.omage.decode import decode
 from omagen.omage.frame import from_omage_frame
 from omagen.omage.normal_map import tangent_normal_map
@@ -169,6 +170,31 @@ def test_patches_are_ranked_by_area_and_known_to_every_triangle() -> None:
     assert mesh.uv is not None
     column, row = np.floor(mesh.uv[:, 0] * omage.resolution).astype(int).T
     np.testing.assert_array_equal(image[row, column], mesh.patches)
+
+
+@pytest.mark.parametrize("resolution", [32, 96])
+def test_another_resolution_keeps_the_shape_closed_and_the_maps(resolution: int, ball: Omage) -> None:
+    omage = replace(ball, seam=close_seams(ball.chart, ball.position, ball.normal).seam)  # type: ignore[arg-type]
+    fine, _ = decode(omage)
+    mesh, report = decode(omage, resolution=resolution)
+    assert quality_report(mesh)["watertight"] and report["resolution"] == resolution
+    assert (len(mesh.faces) < len(fine.faces)) == (resolution < omage.resolution)
+    (material,), (original,) = mesh.materials, fine.materials
+    assert material.base_color_texture and original.base_color_texture
+    np.testing.assert_array_equal(material.base_color_texture.pixels, original.base_color_texture.pixels)
+    assert (material.normal_texture is not None) == (resolution < omage.resolution)
+    assert mesh.uv is not None and mesh.uv.min() >= 0 and mesh.uv.max() <= 1
+    assert np.ptp(mesh.vertices, axis=0) == pytest.approx(np.ptp(fine.vertices, axis=0), abs=0.03)
+
+
+def test_normals_without_a_direction_do_not_spoil_the_others(ball: Omage) -> None:
+    assert ball.normal is not None
+    normal = ball.normal.copy()
+    normal[3, 3], normal[4, 4], normal[5, 5] = np.nan, 0, np.inf
+    mesh, _ = decode(replace(ball, normal=normal))
+    assert mesh.normals is not None
+    assert np.abs(np.linalg.norm(mesh.normals, axis=-1) - 1).max() < 1e-4
+    assert quality_report(mesh)["consistent_winding"]
 
 
 def bumpy_sheet(resolution: int, mirrored: bool) -> tuple[Mesh, np.ndarray]:

@@ -23,7 +23,10 @@ def corner_uv(surface: Surface, place: np.ndarray | None = None) -> np.ndarray:
 
 
 def stored_normals(surface: Surface, normal: np.ndarray) -> np.ndarray:
-    """(F, 3, 3) float32, unit, frame of meshes: `normal` (H, W, 3) float32, frame of omages, at each corner's pixel."""
+    """(F, 3, 3) float32, unit, frame of meshes: `normal` (H, W, 3) float32, frame of omages, at each corner's pixel.
+
+    Where it has no direction it points up.
+    """
     return _normals(surface.pixels, surface.inserted, np.ascontiguousarray(normal.reshape(-1, 3)))
 
 
@@ -69,7 +72,9 @@ def _normals(pixels: np.ndarray, inserted: np.ndarray, normal: np.ndarray) -> np
                     q = inserted[p - len(normal), k]
                     x, y, z = x + normal[q, 0], y + normal[q, 1], z + normal[q, 2]
             square = x * x + y * y + z * z
-            if abs(square - 1) > 1e-4 and square > 0:
+            if not np.isfinite(square) or square == 0:
+                x, y, z = np.float32(0), np.float32(0), np.float32(1)
+            elif abs(square - 1) > 1e-4:
                 length = np.float32(np.sqrt(square))
                 x, y, z = x / length, y / length, z / length
             out[f, c, 0], out[f, c, 1], out[f, c, 2] = x, z, -y

@@ -76,9 +76,10 @@ def winding_signs(
                 dot += area * up
                 size += area * area
                 length += up * up
-            own = labels[bi, bj]
-            agreement[own] += dot
-            weight[own] += np.sqrt(size * length)
+            if np.isfinite(dot) and np.isfinite(size * length):
+                own = labels[bi, bj]
+                agreement[own] += dot
+                weight[own] += np.sqrt(size * length)
     sign = np.ones(count, np.int8)
     for label in range(count):
         if agreement[label] < -UNDECIDED * weight[label]:
