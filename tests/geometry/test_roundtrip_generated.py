@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from omagen.geometry.components import face_components
 from omagen.geometry.distance import surface_distance
 from omagen.geometry.sampling import face_areas
-from omagen.geometry.topology import borders, face_components
+from omagen.geometry.topology import borders
 from omagen.omage.decode import decode
 from omagen.omage.encode import encode
 from omagen.protocol import OmagenError

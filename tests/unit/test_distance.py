@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from omagen.geometry.components import face_components
 from omagen.geometry.distance import SurfaceTree, surface_distance
 from omagen.geometry.sampling import barycentric, sample_each, sample_points
-from omagen.geometry.topology import borders, face_components, proper_faces, without_flaps
+from omagen.geometry.topology import borders, proper_faces, without_flaps
 from omagen.shapes import Mesh
 from sample_meshes import cube
 
@@ -86,9 +87,9 @@ def test_borders_of_closed_open_and_branching_surfaces() -> None:
     assert (len(fin.open_edges), fin.non_manifold_edges.tolist()) == (6, [[0, 1]])
 
 
-def test_components_are_joined_by_a_single_vertex() -> None:
-    faces = np.array([[0, 1, 2], [5, 6, 7], [2, 3, 4]])
-    assert face_components(faces).tolist() == [0, 1, 0]
+def test_components_are_joined_by_edges_not_by_vertices() -> None:
+    faces = np.array([[0, 1, 2], [2, 3, 4], [3, 2, 5], [0, 1, 6]])
+    assert face_components(faces).tolist() == [0, 1, 1, 0]
 
 
 def test_repeats_are_dropped_but_not_the_other_side_of_a_face() -> None:

@@ -1,4 +1,4 @@
-"""Edges, boundaries and components of triangles over shared vertices."""
+"""Edges and boundaries of triangles over shared vertices."""
 
 from __future__ import annotations
 
@@ -75,15 +75,7 @@ def borders(faces: np.ndarray) -> Borders:
     return Borders(open_edges, ends[counts > 2], pieces)
 
 
-def face_components(faces: np.ndarray) -> np.ndarray:
-    """(F,) int32: which piece each face belongs to, numbered from 0; faces that share a vertex are of one piece."""
-    if len(faces) == 0:
-        return np.zeros(0, np.int32)
-    count = int(faces.max()) + 1
-    label = _pieces(np.concatenate([faces[:, :2], faces[:, 1:]]), count)[1][faces[:, 0]]
-    return np.unique(label, return_inverse=True)[1].astype(np.int32)
-
-
 def _pieces(links: np.ndarray, count: int) -> tuple[int, np.ndarray]:
+    """How many pieces `count` things form by `links` (L, 2), and which one each is in."""
     graph = coo_array((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)

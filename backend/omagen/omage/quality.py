@@ -9,10 +9,11 @@ import numpy as np
 
 from omagen.geometry.cleaning import weld_vertices
 from omagen.geometry.color import to_srgb
+from omagen.geometry.components import face_components
 from omagen.geometry.distance import Nearest, SurfaceTree, diagonal, distance_summary
 from omagen.geometry.quality import is_degenerate
 from omagen.geometry.sampling import SurfacePoints, barycentric, face_areas, face_normals, sample_each, sample_points
-from omagen.geometry.topology import borders, face_components, half_edges, proper_faces, without_flaps
+from omagen.geometry.topology import borders, half_edges, proper_faces, without_flaps
 from omagen.omage.patches import chart_labels
 from omagen.omage.texels import surviving_charts, texel_shapes
 from omagen.shapes import Mesh, Omage
@@ -34,7 +35,7 @@ KEPT_DISTANCE: Final = 0.25
 def encode_report(omage: Omage, drawn: Atlas, cut: Atlas | None = None) -> dict[str, Any]:
     """Plain JSON at the cost of a few passes over the picture: see `layout_report`, and what became of the components.
 
-    components (of the mesh, connected through welded vertices), lost_components (none of their charts will decode to a
+    components (of the mesh, connected through welded edges), lost_components (none of their charts will decode to a
     triangle), lost_charts. `drawn` is what the omage was drawn from, its chart numbers those of `omage.chart`; `cut`
     the atlas before anything was given up, by default the same.
     """
