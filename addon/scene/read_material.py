@@ -30,6 +30,7 @@ class MaterialReader:
         self._files: dict[Hashable, Any] = {}
         self._pixels: dict[str, Pixels] = {}
         self._name = ""
+        self._groups: tuple[Any, ...] = ()
 
     def read(self, material: bpy.types.Material | None) -> MaterialSource:
         if material is None:
@@ -42,7 +43,7 @@ class MaterialReader:
             metallic=material.metallic,
             roughness=material.roughness,
         )
-        shader = _shader(material)
+        shader, self._groups = _shader(material)
         if shader is None:
             if material.node_tree and material.node_tree.nodes:
                 self._warn("has no Principled BSDF; its colour in the viewport is used")
@@ -170,7 +171,7 @@ class MaterialReader:
         """What reaches an input; where nodes compute it, the picture behind them, or the input's own value."""
         own = shader.inputs[name]
         try:
-            return of_socket(own if socket is None else socket)
+            return of_socket(own if socket is None else socket, self._groups)
         except UnsupportedNode as error:
             image = image_behind(own)
             if image is not None:
@@ -229,23 +230,38 @@ class MaterialReader:
             self.warnings.append(warning)
 
 
-def _shader(material: bpy.types.Material) -> Any:
-    """The shader that glTF can say most of: the nearest to the output, a Principled one before others."""
+def _shader(material: bpy.types.Material) -> tuple[Any, tuple[Any, ...]]:
+    """The shader that glTF can say most of, and the group nodes that it lies in; (None, ()) without any.
+
+    The nearest to the output, a Principled one before others.
+    """
     tree = material.node_tree if bpy.app.version >= (5, 0, 0) or material.use_nodes else None
     output = tree.get_output_node("ALL") if tree else None
-    found, seen, layer = [], set(), [output] if output else []
+    found, seen = [], set()
+    layer: list[tuple[Any, tuple[Any, ...]]] = [(output.inputs["Surface"], ())] if output else []
     while layer:
         behind = []
-        for node in layer:
-            sockets = [node.inputs["Surface"]] if node == output else node.inputs
-            for link in (link for socket in sockets if socket.type == "SHADER" for link in socket.links):
-                if link.from_node not in seen:
-                    seen.add(link.from_node)
-                    behind.append(link.from_node)
-        found += [node for node in behind if node.type in {"BSDF_PRINCIPLED", "EMISSION", *OTHER_SHADERS}]
+        for socket, groups in layer:
+            for link in socket.links:
+                node = link.from_node
+                if (groups, node) in seen:
+                    continue
+                seen.add((groups, node))
+                if node.type == "BSDF_PRINCIPLED" or node.type == "EMISSION" or node.type in OTHER_SHADERS:
+                    found.append((node, groups))
+                elif node.type == "GROUP" and node.node_tree is not None:
+                    behind += [(end, (*groups, node)) for end in _ends(node, link.from_socket)]
+                else:
+                    behind += [(inner, groups) for inner in node.inputs if inner.type == "SHADER"]
         layer = behind
-    principled = [node for node in found if node.type == "BSDF_PRINCIPLED"]
-    return next(iter(principled or found), None)
+    principled = [one for one in found if one[0].type == "BSDF_PRINCIPLED"]
+    return next(iter(principled or found), (None, ()))
+
+
+def _ends(group: Any, output: Any) -> list[Any]:
+    """The inputs inside a group that a group node's `output` shows."""
+    ends = (node for node in group.node_tree.nodes if node.type == "GROUP_OUTPUT" and node.is_active_output)
+    return [socket for end in ends for socket in end.inputs if socket.identifier == output.identifier]
 
 
 def _unit(color: tuple[float, ...]) -> tuple[float, ...]:

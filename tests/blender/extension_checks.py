@@ -32,11 +32,13 @@ def part(name):
 
 def traces():
     """All that the extension could leave in Blender."""
-    owners = (bpy.types.Scene, bpy.types.WindowManager)
+    owners = (bpy.types.Scene, bpy.types.WindowManager, bpy.types.Object, bpy.types.Image)
     named = [n for n in dir(bpy.types) if "omagen" in n.lower()]
-    named += [p for owner in owners for p in dir(owner) if "omagen" in p]
-    drawers = [f for f in getattr(bpy.types.STATUSBAR_HT_header.draw, "_draw_funcs", ()) if PACKAGE in f.__module__]
-    handlers = [f.__module__ for f in bpy.app.handlers.depsgraph_update_post if PACKAGE in f.__module__]
+    named += [p for owner in owners for p in dir(owner) if "omage" in p]
+    places = (bpy.types.STATUSBAR_HT_header, bpy.types.TOPBAR_MT_file_import, bpy.types.TOPBAR_MT_file_export)
+    drawers = [f for place in places for f in getattr(place.draw, "_draw_funcs", ()) if PACKAGE in f.__module__]
+    lists = (bpy.app.handlers.depsgraph_update_post, bpy.app.handlers.save_pre)
+    handlers = [f.__module__ for handlers in lists for f in handlers if PACKAGE in f.__module__]
     threads = sorted(t.name for t in threading.enumerate() if "omagen" in t.name)
     return named, drawers, handlers, threads
 
