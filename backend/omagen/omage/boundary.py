@@ -17,7 +17,7 @@ from omagen.geometry.distinct import distinct_rows
 
 @dataclass(frozen=True)
 class Boundary:
-    """Half-edge 3f + c runs from corner c of face f to the next. Edge k is the k-th half-edge on a border, loop by loop."""
+    """Half-edge 3f + c runs from corner c of face f to the next; edge k is the k-th half-edge on a border, by loops."""
 
     twin: np.ndarray
     """(3F,) int32: the opposite half-edge inside the chart, -1 on the chart's border"""

@@ -57,13 +57,17 @@ def decode(
         patches=ranks[surface.face_labels(shape.labels)],
         name=omage.name,
     )
-    detail = None
-    if normals and omage.normal is not None and 0 < resolution < omage.resolution:
-        from omagen.omage.normal_map import tangent_normal_map
-
-        detail = tangent_normal_map(mesh, omage.normal)
-    mesh = replace(mesh, materials=(material_of(omage, detail),))
+    mesh = replace(mesh, materials=(material_of(omage, _detail(mesh, omage, resolution)),))
     return mesh, _report(surface, ranks, omage.scale, repair) | {"resolution": resolution or omage.resolution}
+
+
+def _detail(mesh: Mesh, omage: Omage, resolution: int) -> np.ndarray | None:
+    """The normal map that a coarser mesh needs."""
+    if mesh.normals is None or omage.normal is None or not 0 < resolution < omage.resolution:
+        return None
+    from omagen.omage.normal_map import tangent_normal_map
+
+    return tangent_normal_map(mesh, omage.normal)
 
 
 @dataclass

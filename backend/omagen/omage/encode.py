@@ -109,7 +109,7 @@ def sample_materials(mesh: Mesh, fitted: Fitted) -> Omage:
 
 
 def _source_layout(mesh: Mesh, layout: Layout) -> np.ndarray:
-    """(F, 3, 2) float64: where the corners of the mesh's own faces lie, in pixels of their grid; NaN for dropped faces."""
+    """(F, 3, 2) float64: where the corners of the mesh's faces lie, in pixels of their grid; NaN for dropped ones."""
     places = np.full((len(mesh.faces), 3, 2), np.nan)
     places[layout.atlas.source_face] = layout.grids.uv
     return places

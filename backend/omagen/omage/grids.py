@@ -29,7 +29,7 @@ class Grids:
     width: np.ndarray
     """(C,) int32"""
     uv: np.ndarray
-    """(F, 3, 2) float64: every face's corners in cells of its chart's grid; cell (i, j) has its centre at (j+.5, i+.5)"""
+    """(F, 3, 2) float64: every face's corners in its chart's grid; cell (i, j) has its centre at (j+.5, i+.5)"""
     face: np.ndarray
     """(N,) int32: the face that covers the cell's centre, -1 outside"""
     mask: np.ndarray

@@ -158,14 +158,9 @@ def _span_all(
         if n < 3 or n > SLIT_EDGES:
             continue
         points = np.empty((n, 3), np.float64)
-        forbidden = np.zeros((n, n), np.bool_)
         for i in range(n):
             points[i] = vertices[vertex[low + i]]
-            for j in range(i + 2, n):
-                a, b = np.uint64(vertex[low + i]), np.uint64(vertex[low + j])
-                key = (min(a, b) << np.uint64(32)) | max(a, b)
-                at = np.searchsorted(edges, key)
-                forbidden[i, j] = at < len(edges) and edges[at] == key
+        forbidden = _connected(vertex[low : low + n], edges)
         triangles, area = span_loop(points, forbidden)
         if len(triangles) == 0 or not _may_fill(points, area, normals[low : low + n], float(sizes[low])):
             continue
@@ -179,6 +174,20 @@ def _span_all(
         for c in range(3):
             faces[t, c] = vertex[steps[t, c]]
     return faces, steps, hole[:count].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _connected(vertex: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """(n, n) bool: which vertices of a loop, not next to each other, an edge connects already."""
+    n = len(vertex)
+    connected = np.zeros((n, n), np.bool_)
+    for i in range(n):
+        for j in range(i + 2, n):
+            a, b = np.uint64(vertex[i]), np.uint64(vertex[j])
+            key = (min(a, b) << np.uint64(32)) | max(a, b)
+            at = np.searchsorted(edges, key)
+            connected[i, j] = at < len(edges) and edges[at] == key
+    return connected
 
 
 @numba.njit(cache=True, nogil=True)

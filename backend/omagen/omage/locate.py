@@ -195,7 +195,7 @@ def _start_face(cover: np.ndarray, base: int, width: int, height: int, x: float,
 
 @numba.njit(cache=True, nogil=True)
 def _walk(uv: np.ndarray, twin: np.ndarray, face: int, x: float, y: float) -> tuple[int, float, float]:
-    """Walk from `face` towards (x, y): the face that holds it and the weights, or the nearest point where the way ends."""
+    """Walk from `face` towards (x, y): the face that holds it and weights, or the nearest point where the way ends."""
     came = -1
     for _ in range(MAX_WALK):
         ax, ay = uv[face, 0, 0], uv[face, 0, 1]

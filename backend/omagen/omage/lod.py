@@ -81,7 +81,8 @@ class Level:
 
 
 def level_of(omage: Omage, surface: Surface, labels: np.ndarray, seam: np.ndarray | None, resolution: int) -> Level:
-    """`surface`, decoded from `omage` with its charts `labels` and `seam` numbers (R, R), as it would be at `resolution` pixels a side.
+    """`surface`, decoded from `omage` with its charts `labels` and `seam` numbers (R, R), as it would be
+    at `resolution` pixels a side.
 
     The charts keep their place in the omage's maps, however close they are: the level is a shape, not a picture.
     """

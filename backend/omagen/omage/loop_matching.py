@@ -35,7 +35,7 @@ class PixelLoops:
     along: np.ndarray
     """(P,) float64: length along the loop of border edges, ascending over one turn at most, from any point on"""
     at: np.ndarray
-    """(B + L,) float64: length along loop loop at the start of each edge, from loop_start[loop] + loop on, and at its end"""
+    """(B + L,) float64: length along loop n at the start of each edge, from loop_start[n] + n on, and at its end"""
 
 
 def match_loops(boundary: Boundary, grids: Grids) -> PixelLoops:

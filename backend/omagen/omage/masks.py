@@ -17,6 +17,8 @@ from omagen.omage.mask_topology import count_exits, in_triangle, is_inner, is_on
 
 MISSED: Final = 4.0
 """Pixels of border that may lie further from the decoded chart than a pixel."""
+APART: Final = 6.0
+"""Pixels along the border: places further from each other are not neighbours."""
 REACH: Final = 0.5
 """Pixels: how far outside a chart a pixel's centre may be."""
 
@@ -45,13 +47,13 @@ def fill_masks(
         links = following[start[c] : start[c + 1]]
         inside = cells.copy()
         loops = order[ranges[c] : ranges[c + 1]]
-        blocked = _find_gaps(inside, uv, half_edge, loop_start, loops)
+        blocked, across = _find_gaps(inside, uv, half_edge, loop_start, loops)
         _open_pinches(blocked, uv, half_edge, pinched, loop_start, loops)
         for attempt in range(4):
             for i in range(height[c]):
                 for j in range(width[c]):
                     cells[i, j] = inside[i, j] & (1 - blocked[i, j])
-            _take_near(cells, inside, blocked, uv, half_edge, loop_start, loops)
+            _take_near(cells, inside, blocked, across, uv, half_edge, loop_start, loops)
             for loop in loops:
                 for k in range(loop_start[loop], loop_start[loop + 1]):
                     _support(cells, blocked, uv, half_edge[k], attempt % 2 == 1)
@@ -70,8 +72,9 @@ def fill_masks(
 @numba.njit(cache=True, nogil=True)
 def _find_gaps(
     inside: np.ndarray, uv: np.ndarray, half_edge: np.ndarray, loop_start: np.ndarray, loops: np.ndarray
-) -> np.ndarray:
-    """Cells that must stay empty lest the two banks of a narrow gap in the chart join: (h, w) uint8.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cells that must stay empty lest the two banks of a narrow gap in the chart join: (h, w) uint8; and how often the
+    border passes between each cell and the next in its row, and in its column: (2, h, w) uint8.
 
     Between two cells in a row or column the border may pass: where it passes twice and both centres are inside, the
     cell nearer to the gap is given up; a cell outside with border on two opposite sides lies in a gap.
@@ -116,7 +119,7 @@ def _find_gaps(
                     before = across[axis, i, j - 1] if axis == 0 else across[axis, i - 1, j]
                     if before and inside[v, u] and (inside[i, j - 1] if axis == 0 else inside[i - 1, j]):
                         blocked[i, j] = 1
-    return blocked
+    return blocked, across
 
 
 @numba.njit(cache=True, nogil=True)
@@ -143,18 +146,26 @@ def _take_near(
     cells: np.ndarray,
     inside: np.ndarray,
     blocked: np.ndarray,
+    across: np.ndarray,
     uv: np.ndarray,
     half_edge: np.ndarray,
     loop_start: np.ndarray,
     loops: np.ndarray,
 ) -> None:
-    """Take the cells outside, at most `REACH` from the border, unless the other bank of a gap has one beside."""
+    """Take the cells outside whose centre is at most `REACH` from the border.
+
+    Where two such cells beside each other belong to places that are far apart along the border, or lie on the two
+    banks of a gap, the further one stays empty, lest they join what is apart.
+    """
     height, width = cells.shape
     reach = REACH + 1e-6
     taken = np.empty((64, 2), np.int32)
     count = 0
     toward = np.zeros((height, width, 2), np.float32)
-    for loop in loops:
+    place = np.zeros((height, width), np.float32)
+    of_loop = np.zeros((height, width), np.int32)
+    lengths = np.zeros(len(loops))
+    for number, loop in enumerate(loops):
         for k in range(loop_start[loop], loop_start[loop + 1]):
             x0, y0, x1, y1 = segment(uv, half_edge[k])
             dx, dy = x1 - x0, y1 - y0
@@ -183,6 +194,8 @@ def _take_near(
                     elif gap >= toward[i, j, 0] ** 2 + toward[i, j, 1] ** 2:
                         continue
                     toward[i, j, 0], toward[i, j, 1] = gx, gy
+                    place[i, j], of_loop[i, j] = lengths[number] + share * np.sqrt(norm), number
+            lengths[number] += np.sqrt(norm)
     for n in range(count):
         i, j = taken[n]
         for direction in range(0, 8, 2):
@@ -190,8 +203,14 @@ def _take_near(
             v, u = i + di, j + dj
             if not cells[i, j] or not cells[v, u] or inside[v, u]:
                 continue
-            # Two cells outside, side by side, whose borders lie on their far sides: the gap is between them.
-            if toward[i, j, 1] * di + toward[i, j, 0] * dj < 0 and toward[v, u, 1] * di + toward[v, u, 0] * dj > 0:
+            if across[0 if di == 0 else 1, min(i, v), min(j, u)]:
+                continue  # the chart itself, thinner than a pixel, is between them
+            between = (
+                toward[i, j, 1] * di + toward[i, j, 0] * dj < 0 and toward[v, u, 1] * di + toward[v, u, 0] * dj > 0
+            )
+            apart = abs(place[i, j] - place[v, u])
+            apart = np.inf if of_loop[i, j] != of_loop[v, u] else min(apart, lengths[of_loop[i, j]] - apart)
+            if between or apart > APART:
                 here = toward[i, j, 0] ** 2 + toward[i, j, 1] ** 2
                 there = toward[v, u, 0] ** 2 + toward[v, u, 1] ** 2
                 v, u = (i, j) if here >= there else (v, u)
@@ -254,7 +273,7 @@ def _has_triangle_near(cells: np.ndarray, i: int, j: int) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _tidy(cells: np.ndarray, inside: np.ndarray, blocked: np.ndarray) -> bool:
-    """Drop cells that no triangle uses, widen places where two pieces touch in one cell only; False if that persists."""
+    """Drop cells that no triangle uses, widen places where two pieces touch in one cell; False if that persists."""
     height, width = cells.shape
     for _ in range(8):
         changed = False

@@ -48,6 +48,7 @@ def winding_signs(
     its area.
     """
     height, width = labels.shape
+    points, normals = position.reshape(-1, 3), normal.reshape(-1, 3)
     agreement = np.zeros(count, np.float64)
     weight = np.zeros(count, np.float64)
     for i in range(height - 1):
@@ -55,29 +56,19 @@ def winding_signs(
             code = blocks[i, j]
             if code == 0:
                 continue
-            # The cross product of a block's diagonals is twice its area vector. Where a corner is missing, a neighbour
-            # in its place makes it the triangle's.
-            ai, aj, bi, bj, ci, cj, di, dj = i, j, i, j + 1, i + 1, j + 1, i + 1, j
-            if code == 14:
-                ai, aj = di, dj
-            elif code == 13:
-                bi, bj = ai, aj
-            elif code == 11:
-                ci, cj = bi, bj
-            elif code == 7:
-                di, dj = ci, cj
+            a, b, c, d = _diagonals(code, i * width + j, width)
             dot = size = length = 0.0
             for k in range(3):
                 x, y = (k + 1) % 3, (k + 2) % 3
-                ux, uy = position[ci, cj, x] - position[ai, aj, x], position[ci, cj, y] - position[ai, aj, y]
-                vx, vy = position[di, dj, x] - position[bi, bj, x], position[di, dj, y] - position[bi, bj, y]
+                ux, uy = points[c, x] - points[a, x], points[c, y] - points[a, y]
+                vx, vy = points[d, x] - points[b, x], points[d, y] - points[b, y]
                 area = ux * vy - uy * vx
-                up = normal[ai, aj, k] + normal[bi, bj, k] + normal[ci, cj, k] + normal[di, dj, k]
+                up = normals[a, k] + normals[b, k] + normals[c, k] + normals[d, k]
                 dot += area * up
                 size += area * area
                 length += up * up
             if np.isfinite(dot) and np.isfinite(size * length):
-                own = labels[bi, bj]
+                own = labels[b // width, b % width]
                 agreement[own] += dot
                 weight[own] += np.sqrt(size * length)
     sign = np.ones(count, np.int8)
@@ -85,3 +76,21 @@ def winding_signs(
         if agreement[label] < -UNDECIDED * weight[label]:
             sign[label] = -1
     return sign
+
+
+@numba.njit(cache=True, nogil=True)
+def _diagonals(code: int, a: int, width: int) -> tuple[int, int, int, int]:
+    """The pixels of the block at pixel a whose diagonals, first to third and second to fourth, span twice its area.
+
+    Where a corner is missing, a neighbour in its place makes that the area of the triangle.
+    """
+    b, c, d = a + 1, a + width + 1, a + width
+    if code == 14:
+        return d, b, c, d
+    if code == 13:
+        return a, a, c, d
+    if code == 11:
+        return a, b, b, d
+    if code == 7:
+        return a, b, c, c
+    return a, b, c, d

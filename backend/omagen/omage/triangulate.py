@@ -78,14 +78,7 @@ def build_surface(
         seam = coinciding_pixels(standing, position)
     seam, classes = _dense(np.ascontiguousarray(seam, np.int32))
     vertex, vertices, is_shared = number_vertices(standing, seam, classes, position)
-    if normal is None:
-        sign = np.ones(count, np.int8) if winding is None else winding
-        normal = pixel_normals(dense, position)
-        if count:
-            normal *= sign[dense][..., None]
-    else:
-        normal = np.ascontiguousarray(normal, np.float32)
-        sign = winding_signs(dense, count, blocks, position, normal) if winding is None else winding
+    normal, sign = _facing(dense, count, blocks, position, normal, winding)
     pixels_of = (
         dense.reshape(-1),
         standing.reshape(-1),
@@ -103,6 +96,25 @@ def build_surface(
         collapsed=triangles - len(faces),
         splits=split.edges,
     )
+
+
+def _facing(
+    labels: np.ndarray,
+    count: int,
+    blocks: np.ndarray,
+    position: np.ndarray,
+    normal: np.ndarray | None,
+    winding: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Normals (H, W, 3) float32 and windings (count,) int8 that agree with each other, as far as they are not given."""
+    if normal is not None:
+        normal = np.ascontiguousarray(normal, np.float32)
+        return normal, winding_signs(labels, count, blocks, position, normal) if winding is None else winding
+    sign = np.ones(count, np.int8) if winding is None else winding
+    normal = pixel_normals(labels, position)
+    if count:
+        normal *= sign[labels][..., None]
+    return normal, sign
 
 
 def _dense(numbers: np.ndarray) -> tuple[np.ndarray, int]:
@@ -184,17 +196,8 @@ def _triangulate(
             if code == 0:
                 continue
             a = i * width + j
-            b, c, d = a + 1, a + width + 1, a + width
-            first, second = (a, b, c), (a, c, d)
-            if code == FULL:
-                if not is_diagonal_rising(standing, position, normal, int(sign[labels[a]]), a, width):
-                    first, second = (a, b, d), (b, c, d)
-            elif code == A | B | D:
-                first = (a, b, d)
-            elif code == B | C | D:
-                first = (b, c, d)
-            elif code == A | C | D:
-                first = (a, c, d)
+            rising = code == FULL and is_diagonal_rising(standing, position, normal, int(sign[labels[a]]), a, width)
+            first, second = _block_triangles(code, rising, a, width)
             for k in range(2 if code == FULL else 1):
                 p, q, r = first if k == 0 else second
                 if sign[labels[p]] < 0:
@@ -209,3 +212,18 @@ def _triangulate(
                     suspect += 1
                 count += 1
     return faces[:count], pixels[:count], suspects[:suspect].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _block_triangles(code: int, rising: bool, a: int, width: int) -> tuple[tuple, tuple]:
+    """The corners of a block's two triangles, counter-clockwise; of blocks of three pixels only the first one counts."""
+    b, c, d = a + 1, a + width + 1, a + width
+    if code == FULL:
+        return ((a, b, c), (a, c, d)) if rising else ((a, b, d), (b, c, d))
+    if code == A | B | C:
+        return (a, b, c), (a, b, c)
+    if code == A | B | D:
+        return (a, b, d), (a, b, d)
+    if code == A | C | D:
+        return (a, c, d), (a, c, d)
+    return (b, c, d), (b, c, d)

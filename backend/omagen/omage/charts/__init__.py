@@ -1,1 +1,1 @@
-"""How a surface is cut into charts and flattened: reuse of given UVs, segmentation, parametrisation, checks, repairs."""
+"""How a surface is cut into charts and flattened: given UVs, segmentation, parametrisation, checks, repairs."""

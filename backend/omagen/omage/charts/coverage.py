@@ -8,7 +8,7 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def cover(uv: np.ndarray, owner: np.ndarray, seen: np.ndarray, doubled: np.ndarray) -> None:
-    """Mark in `seen` (H, W) int32 which owner covers each cell's centre first, and in `doubled` (H, W) any second cover.
+    """Mark in `seen` (H, W) int32 who covers each cell's centre first, and in `doubled` (H, W) any second cover.
 
     `uv` (F, 3, 2) float64 in cells, either orientation; `owner` (F,) int32; `seen` starts as -1. A centre counts as
     covered when it is clearly inside a triangle, so that triangles that share an edge never cover one twice.

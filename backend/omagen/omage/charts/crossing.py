@@ -1,7 +1,8 @@
 """Finds where the boundary of a flattened chart crosses or touches itself.
 
-A chart whose triangles all keep their orientation, and close once around every inner vertex, overlaps itself exactly
-where its boundary does: how often a point is covered is the sum of the winding numbers of the boundary curves.
+A chart whose triangles all keep their orientation, close once around every inner vertex and fill at most a full turn
+around every outer one, overlaps itself exactly where its boundary crosses itself: how often a point is covered is the
+sum of the winding numbers of the boundary curves.
 """
 
 from __future__ import annotations

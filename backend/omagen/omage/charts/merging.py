@@ -21,7 +21,7 @@ SWEEPS: Final = 12
 PATIENCE: Final = 6
 COVERAGE: Final = 0.6
 """Share of the pixels that charts can be expected to get."""
-SMALL: Final = 64
+SMALL: Final = 150
 """Charts of fewer pixels than this are joined to a neighbour where possible, however few charts there are."""
 
 
@@ -38,7 +38,7 @@ class Budget:
 
 
 def budget_of(resolution: int, area: float) -> Budget:
-    """What `resolution` pixels across allow for a surface of `area`: half a chart per row at 64, one at 256, more above."""
+    """What `resolution` pixels across allow for a surface of `area`: half a chart per row at 64, a whole one at 256."""
     charts = max(8, round(resolution / 2 * (resolution / 64) ** 0.5))
     pixel = area / (COVERAGE * resolution**2)
     slack = min(1.0, (64 / resolution) ** 0.5)

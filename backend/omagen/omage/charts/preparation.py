@@ -36,7 +36,7 @@ class Surface:
 
 
 def prepare(mesh: Mesh) -> Surface:
-    """Weld `mesh` and leave out faces that name a point twice and exact repetitions. Raises `OmagenError` (geometry)."""
+    """Weld `mesh` without faces that name a point twice and exact repetitions. Raises `OmagenError` (geometry)."""
     is_finite = np.isfinite(mesh.vertices).all(axis=1)[mesh.faces].all(axis=1)
     first, inverse = distinct_rows(np.where(np.isfinite(mesh.vertices), mesh.vertices, 0).astype(np.float32))
     faces = inverse.astype(np.int32)[mesh.faces]

@@ -13,38 +13,31 @@ from omagen.omage.charts.proxy import carried_uv, decimated, nearest_proxy_face
 from omagen.omage.charts.relaxation import relaxed
 from omagen.omage.charts.stretch import double_areas
 from omagen.omage.charts.topology import chart_vertices, inner_half_edges
-from omagen.omage.charts.validity import signed_areas
 from omagen.omage.charts.unfolding import unfold
 from omagen.omage.charts.xatlas_charts import xatlas_charts
 
 MOST_FACES_DIRECT: Final = 8000
 PROXY_FACES: Final = 8000
-MAX_COST: Final = 8.0
 SWEEPS: Final = 8
 
 
-def unwrap(surface: Surface, resolution: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-    """`label` (F,) int32 and `uv` (F, 3, 2) float64 in the surface's units; not yet checked."""
+def unwrap(surface: Surface, deadline: float, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """`label` (F,) int32 and `uv` (F, 3, 2) float64 in the surface's units; not yet checked.
+
+    Cutting ends by `deadline` (of `time.monotonic`), whatever that does to the charts.
+    """
     if len(surface.faces) <= MOST_FACES_DIRECT:
-        return _by_xatlas(surface)
-    return _by_proxy(surface, progress)
+        return xatlas_charts(surface, deadline, lambda: progress("Cutting charts", 0.3))
+    return _by_proxy(surface, deadline, progress)
 
 
-def _by_xatlas(surface: Surface) -> tuple[np.ndarray, np.ndarray]:
-    label, uv = xatlas_charts(surface.vertices, surface.faces, surface.opposite, MAX_COST)
-    area = np.bincount(label + 1, weights=signed_areas(uv))
-    uv[area[label + 1] < 0, :, 0] *= -1
-    return label, uv
-
-
-def _by_proxy(surface: Surface, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+def _by_proxy(surface: Surface, deadline: float, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
     corners = surface.corners()
     progress("Decimating", 0.2)
     proxy = decimated(surface, PROXY_FACES)
     progress("Cutting charts", 0.4)
-    coarse_label, coarse_uv = _by_xatlas(
-        as_surface(proxy.vertices, proxy.faces, np.zeros(len(proxy.faces), np.int32), {})
-    )
+    coarse = as_surface(proxy.vertices, proxy.faces, np.zeros(len(proxy.faces), np.int32), {})
+    coarse_label, coarse_uv = xatlas_charts(coarse, deadline, lambda: progress("Cutting charts", 0.4))
     progress("Cutting charts", 0.6)
     nearest = nearest_proxy_face(corners, surface.faces, proxy, coarse_label >= 0)
     carried = np.where(nearest >= 0, coarse_label[nearest], -1)

@@ -49,7 +49,7 @@ def judge(uv: np.ndarray, inner: np.ndarray, chart: np.ndarray, charts: int) -> 
     flipped[chart[~(signed_areas(uv) > 0)]] = True
     vertex, vertices = chart_vertices(inner)
     overlapping = np.zeros(charts, bool)
-    overlapping[chart[_winds_twice(uv, vertex, vertices)]] = True
+    overlapping[chart[_winds_twice(uv, inner, vertex, vertices)]] = True
     half = np.flatnonzero(inner < 0)
     half_chart = chart[half // 3]
     order, start = group_order(half_chart, charts)
@@ -82,17 +82,20 @@ def covers_twice(uv: np.ndarray) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _winds_twice(uv: np.ndarray, vertex: np.ndarray, vertices: int) -> np.ndarray:
+def _winds_twice(uv: np.ndarray, inner: np.ndarray, vertex: np.ndarray, vertices: int) -> np.ndarray:
     """(F,) bool: faces at a vertex around which the triangles run more than once."""
     angle = np.zeros(vertices)
+    limit = np.full(vertices, 3 * np.pi)  # inside, a multiple of a full turn
     for face in range(len(uv)):
         for i in range(3):
             j, k = (i + 1) % 3, (i + 2) % 3
+            if inner[3 * face + i] < 0:
+                limit[vertex[3 * face + i]] = limit[vertex[3 * face + j]] = 2 * np.pi + 1e-7
             au, av = uv[face, j, 0] - uv[face, i, 0], uv[face, j, 1] - uv[face, i, 1]
             bu, bv = uv[face, k, 0] - uv[face, i, 0], uv[face, k, 1] - uv[face, i, 1]
             angle[vertex[3 * face + i]] += abs(np.arctan2(au * bv - av * bu, au * bu + av * bv))
     result = np.zeros(len(uv), np.bool_)
     for corner in range(len(vertex)):
-        if angle[vertex[corner]] > 3 * np.pi:
+        if angle[vertex[corner]] > limit[vertex[corner]]:
             result[corner // 3] = True
     return result
