@@ -216,7 +216,7 @@ def _triangulate(
 
 @numba.njit(cache=True, nogil=True)
 def _block_triangles(code: int, rising: bool, a: int, width: int) -> tuple[tuple, tuple]:
-    """The corners of a block's two triangles, counter-clockwise; of blocks of three pixels only the first one counts."""
+    """The corners of a block's two triangles, counter-clockwise; with three pixels only the first one counts."""
     b, c, d = a + 1, a + width + 1, a + width
     if code == FULL:
         return ((a, b, c), (a, c, d)) if rising else ((a, b, d), (b, c, d))
