@@ -54,7 +54,8 @@ def wavy_grid(columns: int, rows: int, seed: int) -> Mesh:
     flat = np.stack([u, v], -1).reshape(-1, 2).astype(np.float32)
     vertices = np.column_stack([flat, rng.uniform(-0.1, 0.1, len(flat))]).astype(np.float32)
     corner = (np.arange(rows)[:, None] * (columns + 1) + np.arange(columns)).reshape(-1, 1)
-    faces = np.concatenate([corner + [0, 1, columns + 2], corner + [0, columns + 2, columns + 1]]).astype(np.int32)
+    quads = corner + np.array([0, 1, columns + 2, columns + 1])
+    faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
     return Mesh(vertices, faces, uv=flat[faces])
 
 
@@ -86,7 +87,7 @@ def test_good_uvs_are_used_where_they_are(columns: int, rows: int, seed: int) ->
 
 def test_mirrored_islands_that_share_their_place_are_kept_but_laid_out_anew() -> None:
     half = wavy_grid(4, 4, 1)
-    other = half.vertices * np.float32([-1, 1, 1]) - np.float32([1, 0, 0])
+    other = half.vertices * np.array([-1, 1, 1], np.float32) - np.array([1, 0, 0], np.float32)
     vertices = np.concatenate([half.vertices, other])
     faces = np.concatenate([half.faces, half.faces[:, ::-1] + len(half.vertices)])
     assert half.uv is not None
@@ -118,6 +119,12 @@ def test_small_resolutions_get_few_charts() -> None:
     mesh = cube(uv=None)
     assert make_atlas(mesh, 32, "unwrap").charts < make_atlas(mesh, 1024, "unwrap").charts + 1
     assert make_atlas(mesh, 1024, "unwrap").charts <= 6
+
+
+def test_a_time_budget_that_is_too_small_still_gives_a_valid_atlas() -> None:
+    mesh = wavy_grid(60, 60, 1)
+    atlas = make_atlas(mesh, 256, "unwrap", budget_s=0.0)
+    assert_valid(atlas, mesh, 256)
 
 
 def test_charting_can_be_cancelled() -> None:

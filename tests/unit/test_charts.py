@@ -68,6 +68,20 @@ def test_a_chart_is_judged_by_its_flips() -> None:
     assert judged(np.concatenate([[[3.0, 0]], SQUARE[1:]]))[0]
 
 
+def test_a_slit_turned_inside_out_is_an_overlap_though_no_boundary_crosses() -> None:
+    """Between two points of the plane the left lip of a slit lies to the right of the right one."""
+    x, y = np.array([-3.0, 3, 3, -3, 0, 0]), np.array([-3.0, -3, 3, 3, -1, 1])
+    left, right = (0.1, 0.0), (-0.1, 0.0)
+    points = np.concatenate([np.stack([x, y], 1), [left, right]])
+    faces = np.array([[0, 1, 4], [1, 2, 7], [2, 3, 5], [3, 0, 6], [4, 1, 7], [5, 7, 2], [0, 4, 6], [3, 6, 5]], np.int32)
+    uv = points[faces]
+    assert (signed_areas(uv) > 0).all()
+    verdict = judge(uv, opposite_half_edges(faces), np.zeros(len(faces), np.int32), 1)
+    assert verdict.overlapping[0]
+    swapped = np.where(faces == 6, 7, np.where(faces == 7, 6, faces))
+    assert judge(points[swapped], opposite_half_edges(faces), np.zeros(len(faces), np.int32), 1).good[0]
+
+
 def test_a_flat_face_is_lifted_without_turning_its_neighbours() -> None:
     points = SQUARE.copy()
     points[0] = 1, 0  # on the edge from 1 to 2

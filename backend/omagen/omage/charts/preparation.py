@@ -37,7 +37,7 @@ class Surface:
 
 def prepare(mesh: Mesh) -> Surface:
     """Weld `mesh` without faces that name a point twice and exact repetitions. Raises `OmagenError` (geometry)."""
-    is_finite = np.isfinite(mesh.vertices).all(axis=1)[mesh.faces].all(axis=1)
+    is_finite = np.isfinite(mesh.vertices[mesh.faces]).all(axis=(1, 2))
     first, inverse = distinct_rows(np.where(np.isfinite(mesh.vertices), mesh.vertices, 0).astype(np.float32))
     faces = inverse.astype(np.int32)[mesh.faces]
     is_proper = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])

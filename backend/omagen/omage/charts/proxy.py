@@ -69,8 +69,8 @@ def _simplified(vertices: np.ndarray, faces: np.ndarray, target: int) -> tuple[n
     """Vertices, faces, and which of the vertices each of the given ones was merged into."""
     import fast_simplification
 
-    _, _, collapses = fast_simplification.simplify(vertices, faces, target_count=target, return_collapses=True)
-    coarse, coarse_faces, into = fast_simplification.replay_simplification(vertices, faces, collapses)
+    simplified = fast_simplification.simplify(vertices, faces, target_count=target, return_collapses=True)
+    coarse, coarse_faces, into = fast_simplification.replay_simplification(vertices, faces, simplified[-1])
     a, b, c = coarse_faces.T
     coarse_faces = coarse_faces[(a != b) & (b != c) & (c != a)].astype(np.int32)
     was_open = (opposite_half_edges(faces) < 0).mean()

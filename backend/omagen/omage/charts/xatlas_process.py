@@ -1,0 +1,81 @@
+"""xatlas in a process of its own: it cannot be interrupted nor told how long it may take, but a process can be ended."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+LOOK_S: Final = 0.1
+"""How often the process is looked at, and the user may cancel."""
+
+
+def run_xatlas(
+    places: np.ndarray, faces: np.ndarray, max_cost: float, deadline: float, look: Callable[[], None]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """As `generate`, but None when it is not done by `deadline` (of `time.monotonic`) or ends badly.
+
+    `look` is called all the time and may raise, which ends the process.
+    """
+    with tempfile.TemporaryDirectory(prefix="omagen-") as folder:
+        given, made = Path(folder) / "mesh.npz", Path(folder) / "charts.npz"
+        np.savez(given, places=places, faces=faces, max_cost=max_cost)
+        command = [sys.executable, "-m", __name__, str(given), str(made)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            while process.poll() is None:
+                if time.monotonic() > deadline:
+                    return None
+                look()
+                time.sleep(LOOK_S)
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode or not made.exists():
+            return None
+        with np.load(made) as arrays:
+            return arrays["label"], arrays["uv"]
+
+
+def generate(places: np.ndarray, faces: np.ndarray, max_cost: float) -> tuple[np.ndarray, np.ndarray]:
+    """`label` (F,) int32, -1 for faces that xatlas ignores, and `uv` (F, 3, 2) float64 in the unit of `places`.
+
+    `places` (V, 3) float32, `faces` (F, 3) uint32. `max_cost` is where charts stop to grow: larger means fewer and more
+    distorted ones.
+    """
+    import xatlas
+
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(places, faces)
+    chart_options = xatlas.ChartOptions()
+    chart_options.max_cost = max_cost
+    pack_options = xatlas.PackOptions()
+    pack_options.resolution = 256  # the layout is not used, so let its packing be coarse and quick
+    pack_options.bilinear = False
+    pack_options.rotate_charts = False
+    pack_options.rotate_charts_to_axis = False
+    atlas.generate(chart_options, pack_options)
+    if atlas.chart_count == 0:  # no face had an area for it
+        return np.full(len(faces), -1, np.int32), np.zeros((len(faces), 3, 2))
+    _, indices, uv = atlas[0]
+    _, chart = atlas.get_mesh_vertex_assignment(0)
+    size = np.array([atlas.width, atlas.height], np.float64)
+    label = chart.astype(np.int64)[indices[:, 0]]
+    label[label >= atlas.chart_count] = -1
+    return label.astype(np.int32), uv.astype(np.float64)[indices] * size / float(atlas.texels_per_unit)
+
+
+def _main(given: str, made: str) -> None:
+    with np.load(given) as arrays:
+        label, uv = generate(arrays["places"], arrays["faces"], float(arrays["max_cost"]))
+    np.savez(made, label=label, uv=uv)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
