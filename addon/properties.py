@@ -48,7 +48,7 @@ class OmageSettings(bpy.types.PropertyGroup):
         ],
     )
     geometry: PointerProperty(
-        name="Geometry Image",
+        name="Geometry",
         description="The geometry image of the omage to decode; its other maps are found by their names",
         type=bpy.types.Image,
     )

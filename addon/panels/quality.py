@@ -31,7 +31,7 @@ FIGURES: Final = (
     ),
     Figure("occupancy", "Occupancy", lambda v: f"{v:.0%} used", "Share of the pixels that hold surface"),
     Figure("lost_components", "Parts", _parts, "Parts of the mesh that are too small for the resolution"),
-    Figure("texel_density", "Density", lambda v: f"{v:,.4g} px/m", "Pixels per metre of surface"),
+    Figure("texel_density", "Density", lambda v: f"{v:,.3g} px per m", "Pixels per metre of surface"),
     Figure("stretch", "Stretch", lambda v: f"stretch {v:.2f}", "How unevenly the surface is spread out; 1 is best"),
 )
 
