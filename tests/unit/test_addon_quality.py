@@ -1,0 +1,24 @@
+"""The line that says how good an omage is."""
+
+# pyright: reportMissingImports=false
+# The extension becomes importable by its package name only in conftest.py.
+
+from __future__ import annotations
+
+import pytest
+from omagen_extension.addon.panels import quality
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        ({}, ""),
+        ({"occupancy": None, "triangles": 5}, ""),
+        ({"occupancy": 0.712, "stretch": 1.234}, "71% used  ·  stretch 1.23"),
+        ({"chamfer": 0.000213, "seam_gap": {"mean": 0.0, "max": 0.0}}, "Chamfer 0.021 %  ·  seams closed"),
+        ({"lost_components": 1}, "1 part lost"),
+        ({"lost_components": 0, "texel_density": {"median": 41.59, "ratio": 2}}, "All parts kept  ·  41.6 px per m"),
+    ],
+)
+def test_the_line_holds_what_is_known_and_no_more(report: dict, line: str) -> None:
+    assert quality.line(report) == line
