@@ -6,32 +6,12 @@ lost along every border and the two sides of a seam do not meet.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from omagen.omage import encode as encoding
-from omagen.omage.fitting import Fitted
 from omagen.omage.frame import normalise_vertices
 from omagen.omage.grids import chart_frames
 from omagen.omage.layout import Layout
 from omagen.omage.raster import raster_faces
 from omagen.shapes import Mesh, Omage
-
-
-def encode_with_layout(mesh: Mesh, resolution: int) -> tuple[Omage, dict[str, Any], Layout]:
-    """What `encode` returns, and the layout that it has arrived at."""
-    seen: list[Layout] = []
-
-    def sample(mesh: Mesh, fitted: Fitted) -> Omage:
-        seen.append(fitted.layout)
-        return sampling(mesh, fitted)
-
-    sampling, encoding.sample_materials = encoding.sample_materials, sample
-    try:
-        omage, report = encoding.encode(mesh, resolution)
-    finally:
-        encoding.sample_materials = sampling
-    return omage, report, seen[0]
 
 
 def centre_sampled(mesh: Mesh, layout: Layout) -> Omage:

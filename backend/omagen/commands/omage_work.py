@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
 
 from omagen import __version__
 from omagen.commands.conversions import digest
@@ -27,13 +30,13 @@ def encode_file(order: Order, report: Reporter) -> dict[str, Any]:
     mesh, warnings = read_mesh(order.source)
     for warning in warnings:
         report.warn(warning)
-    omage, facts = _encoded(mesh, order, report)
+    omage, facts, seams = _encoded(mesh, order, report)
     report("Writing the omage", 0.9)
     write_omage(omage, order.output)
     result = {"source": source_digest, "report": facts, "seconds": round(time.monotonic() - begin, 3)}
     if order.settings["measure"]:
         report("Measuring the round trip", 0.95)
-        result["measured"] = _measured(mesh, order.output)
+        result["measured"] = _measured(mesh, omage, order.output, seams)
     return result
 
 
@@ -75,7 +78,8 @@ def write_mesh(mesh: Mesh, output: Path, provenance: dict[str, Any]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _encoded(mesh: Mesh, order: Order, report: Reporter) -> tuple[Omage, dict[str, Any]]:
+def _encoded(mesh: Mesh, order: Order, report: Reporter) -> tuple[Omage, dict[str, Any], np.ndarray | None]:
+    """The omage, the encoder's report, and points on the seams to measure at."""
     resolution = order.settings["resolution"]
     if order.settings["reference"]:
         from omagen.omage.published import encode_as_published
@@ -83,21 +87,26 @@ def _encoded(mesh: Mesh, order: Order, report: Reporter) -> tuple[Omage, dict[st
 
         report("Sampling as published", 0.2)
         omage, counts = encode_as_published(mesh, resolution)
-        return omage, layout_report(omage) | counts
-    from omagen.omage.encode import encode
+        return omage, layout_report(omage) | counts, None
+    from omagen.omage.encode import encode_with_layout
+    from omagen.omage.quality import seam_midpoints
 
-    return encode(mesh, resolution, uv=order.settings["uv"], progress=lambda stage, part: report(stage, 0.9 * part))
+    omage, facts, layout = encode_with_layout(
+        mesh, resolution, order.settings["uv"], lambda stage, part: report(stage, 0.9 * part)
+    )
+    return omage, facts, seam_midpoints(layout.atlas)
 
 
-def _measured(mesh: Mesh, written: Path) -> dict[str, Any]:
+def _measured(mesh: Mesh, omage: Omage, written: Path, seams: np.ndarray | None) -> dict[str, Any]:
     """The round trip through the written files, 16-bit and 8-bit as they are."""
     from omagen.omage.decode import decode
     from omagen.omage.files import read_omage
     from omagen.omage.quality import roundtrip_quality
 
-    omage, _ = read_omage(written)
-    decoded, _ = decode(omage)
-    return roundtrip_quality(mesh, omage, decoded)
+    found, _ = read_omage(written)
+    found = replace(found, centre=omage.centre, scale=omage.scale)  # which an array file does not hold
+    decoded, _ = decode(found)
+    return roundtrip_quality(mesh, found, decoded, seam_points=seams)
 
 
 def _decoded(omage: Omage, order: Order) -> tuple[Mesh, dict[str, Any]]:

@@ -39,6 +39,14 @@ def encode(
     about (`charting`), what was given up (`given_up`) and `seconds`. Raises `OmagenError`: input for a resolution
     outside 32 to 4096, geometry for a mesh without area or UVs that cannot be kept, cancelled from `progress`.
     """
+    omage, report, _ = encode_with_layout(mesh, resolution, uv, progress)
+    return omage, report
+
+
+def encode_with_layout(
+    mesh: Mesh, resolution: int, uv: UvChoice = "auto", progress: Progress = lambda stage, fraction: None
+) -> tuple[Omage, dict[str, Any], Layout]:
+    """What `encode` returns, and where its charts lie: by that the round trip can be measured along the seams."""
     check_resolution(resolution)
     begin = time.perf_counter()
     atlas = make_atlas(mesh, resolution, uv, lambda stage, fraction: progress(stage, 0.5 * fraction))
@@ -57,14 +65,14 @@ def encode(
     layout = fitted.layout
     ((centre, scale),) = frame
     omage = replace(sample_materials(mesh, fitted), centre=centre, scale=scale, name=mesh.name)
-    report = encode_report(omage, layout.atlas) | {
+    report = encode_report(omage, layout.atlas, atlas) | {
         "charting": atlas.report,
         "given_up": fitted.given_up,
         "uv": "kept" if layout.placed else "packed",
         "seconds": round(time.perf_counter() - begin, 3),
     }
     progress("Done", 1.0)
-    return omage, report
+    return omage, report, layout
 
 
 def check_resolution(resolution: int) -> None:
