@@ -27,7 +27,7 @@ BEND: Final = 0.35
 BEND_SPACING: Final = 2.0
 """Pixels between bends that get one."""
 EXPECTED_FILL: Final = 0.6
-SPLITS: Final = 4
+SPLITS: Final = 6
 """Rounds in which charts that cannot be drawn as what they are get halved."""
 
 Progress = Callable[[str, float], None]

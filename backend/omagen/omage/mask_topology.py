@@ -126,7 +126,7 @@ def repair(
     loop_start: np.ndarray,
     loops: np.ndarray,
 ) -> bool:
-    """Drop crumbs beside the largest piece and fill small holes that are not the chart's; False where that is not all."""
+    """Drop crumbs beside the largest piece and fill small holes that are not the chart's; False if more is wrong."""
     if not link_borders(cells, links):
         return False
     width = cells.shape[1]

@@ -19,6 +19,8 @@ MISSED: Final = 4.0
 """Pixels of border that may lie further from the decoded chart than a pixel."""
 APART: Final = 6.0
 """Pixels along the border: places further from each other are not neighbours."""
+ON_BORDER: Final = 1e-8
+"""Squared distance at which a pixel's centre counts as lying on the border."""
 REACH: Final = 0.5
 """Pixels: how far outside a chart a pixel's centre may be."""
 
@@ -205,14 +207,16 @@ def _take_near(
                 continue
             if across[0 if di == 0 else 1, min(i, v), min(j, u)]:
                 continue  # the chart itself, thinner than a pixel, is between them
+            here = toward[i, j, 0] ** 2 + toward[i, j, 1] ** 2
+            there = toward[v, u, 0] ** 2 + toward[v, u, 1] ** 2
+            if min(here, there) < ON_BORDER:
+                continue
             between = (
                 toward[i, j, 1] * di + toward[i, j, 0] * dj < 0 and toward[v, u, 1] * di + toward[v, u, 0] * dj > 0
             )
             apart = abs(place[i, j] - place[v, u])
             apart = np.inf if of_loop[i, j] != of_loop[v, u] else min(apart, lengths[of_loop[i, j]] - apart)
             if between or apart > APART:
-                here = toward[i, j, 0] ** 2 + toward[i, j, 1] ** 2
-                there = toward[v, u, 0] ** 2 + toward[v, u, 1] ** 2
                 v, u = (i, j) if here >= there else (v, u)
                 cells[v, u] = 0
                 blocked[v, u] = 1
