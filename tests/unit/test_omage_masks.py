@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from omagen.omage.boundary import Boundary, trace_boundary
@@ -10,7 +12,7 @@ from omagen.omage.mask_topology import _trace, link_borders
 from scipy.spatial import Delaunay
 
 
-def polygon(outline: list[tuple[float, float]], holes: list[list[tuple[float, float]]] = ()) -> np.ndarray:  # type: ignore[assignment]
+def polygon(outline: Sequence[tuple[float, float]], holes: Sequence[Sequence[tuple[float, float]]] = ()) -> np.ndarray:
     """(F, 3, 2): a triangulated polygon; its corners are dense enough that Delaunay keeps its sides."""
     rings = [np.array(ring, float) for ring in (outline, *holes)]
     points = np.concatenate([dense(ring) for ring in rings])

@@ -188,7 +188,7 @@ def _follow(
 
 @numba.njit(cache=True, nogil=True)
 def _candidates(
-    edges: np.ndarray, uv: np.ndarray, lengths: np.ndarray, index: np.ndarray, width: int, height: int, count: int
+    edges: np.ndarray, uv: np.ndarray, lengths: np.ndarray, index: np.ndarray, width, height, count
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each pixel the places of the border nearest to it, one for each stretch in reach; ascending lengths.
 
@@ -276,9 +276,9 @@ def _local_minima(
 @numba.njit(cache=True, nogil=True)
 def _cheapest_path(
     cells: np.ndarray,
-    base: int,
-    width: int,
-    length: float,
+    base,
+    width,
+    length,
     offsets: np.ndarray,
     where: np.ndarray,
     gap: np.ndarray,
@@ -343,7 +343,7 @@ def _cheapest_path(
 
 @numba.njit(cache=True, nogil=True)
 def _lay_evenly(
-    cells: np.ndarray, base: int, width: int, edges: np.ndarray, uv: np.ndarray, lengths: np.ndarray, t: np.ndarray
+    cells: np.ndarray, base, width, edges: np.ndarray, uv: np.ndarray, lengths: np.ndarray, t: np.ndarray
 ) -> None:
     """Lay the loop's pixels around the border at even distances, turned so that they are nearest to their places."""
     count = len(cells)

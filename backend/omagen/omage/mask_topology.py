@@ -73,7 +73,8 @@ def link_borders(cells: np.ndarray, links: np.ndarray) -> bool:
                 continue
             for direction in range(8):
                 if is_exit(cells, i, j, direction):
-                    clean = clean and links[i * width + j] < 0
+                    if links[i * width + j] >= 0:
+                        clean = False
                     di, dj = step_of(direction)
                     links[i * width + j] = (i + di) * width + j + dj
     return clean

@@ -85,7 +85,7 @@ def place_nodes(
 
 
 @numba.njit(cache=True, nogil=True)
-def _pixel_at(t: np.ndarray, where: float, length: float) -> float:
+def _pixel_at(t: np.ndarray, where, length) -> float:
     """Which pixel, as a fraction, is at `where`; `t` ascends over at most one turn of `length`."""
     low = np.searchsorted(t, where, side="left")
     high = np.searchsorted(t, where, side="right") - 1
@@ -96,7 +96,7 @@ def _pixel_at(t: np.ndarray, where: float, length: float) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _lower_needs(need: np.ndarray, tau: np.ndarray, length: float, pixels: int) -> None:
+def _lower_needs(need: np.ndarray, tau: np.ndarray, length, pixels) -> None:
     """Lower the steps that arcs need until they fit into a loop of `pixels`, the shortest arcs first."""
     count = len(need)
     span = np.empty(count)

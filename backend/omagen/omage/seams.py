@@ -163,7 +163,7 @@ def _find_on_arcs(
 
 
 @numba.njit(cache=True, nogil=True)
-def _on_polyline(lengths: np.ndarray, where: float) -> tuple[int, float]:
+def _on_polyline(lengths: np.ndarray, where) -> tuple[int, float]:
     """The edge of a polyline at length `where`, and how far along it; `lengths` are those at its vertices."""
     edge = min(max(int(np.searchsorted(lengths, where, side="right")) - 1, 0), len(lengths) - 2)
     span = lengths[edge + 1] - lengths[edge]
@@ -261,7 +261,7 @@ def _share_out(
 
 
 @numba.njit(cache=True, nogil=True)
-def _on_side(at: np.ndarray, base: int, edges: int, first: int, count: int, t: float) -> tuple[int, float]:
+def _on_side(at: np.ndarray, base, edges, first, count, t) -> tuple[int, float]:
     """Which edge of a side (0 to count - 1) is at length `t` along its loop, and how far along it; within its ends."""
     length = max(at[base + edges] - at[base], 1e-12)
     start = at[base + first] - at[base]
@@ -282,7 +282,7 @@ def _on_side(at: np.ndarray, base: int, edges: int, first: int, count: int, t: f
 
 
 @numba.njit(cache=True, nogil=True)
-def _span(at: np.ndarray, base: int, edges: int, first: int, count: int) -> float:
+def _span(at: np.ndarray, base, edges, first, count):
     """The length of `count` edges of a loop from edge `first` on."""
     last = first + count
     if last <= edges:
@@ -291,7 +291,7 @@ def _span(at: np.ndarray, base: int, edges: int, first: int, count: int) -> floa
 
 
 @numba.njit(cache=True, nogil=True)
-def _space(natural: np.ndarray, total: float, forward: bool, points: np.ndarray) -> None:
+def _space(natural: np.ndarray, total, forward, points: np.ndarray) -> None:
     """The inner points of an arc where its reference side's pixels lie, ascending and not too close to each other."""
     count = len(points)
     gap = MIN_GAP * total / (count + 1)
@@ -304,9 +304,7 @@ def _space(natural: np.ndarray, total: float, forward: bool, points: np.ndarray)
 
 
 @numba.njit(cache=True, nogil=True)
-def _visits(
-    natural: np.ndarray, total: float, forward: bool, points: np.ndarray, steps: int, visits: np.ndarray
-) -> None:
+def _visits(natural: np.ndarray, total, forward, points: np.ndarray, steps, visits: np.ndarray) -> None:
     """Which of the arc's points 0 to `steps`, in the side's own direction, each pixel takes: nearest, none left out."""
     count = len(natural) - 1
     for q in range(count + 1):
@@ -325,7 +323,7 @@ def _visits(
 
 
 @numba.njit(cache=True, nogil=True)
-def _point(visit: int, total: float, forward: bool, points: np.ndarray, steps: int) -> float:
+def _point(visit, total, forward, points: np.ndarray, steps):
     if visit == 0:
         return 0.0 if forward else total
     if visit == steps:

@@ -70,7 +70,7 @@ def _lift(uv: np.ndarray, flat: np.ndarray, vertex: np.ndarray, order: np.ndarra
 
 
 @njit(cache=True, nogil=True)
-def _moves(uv: np.ndarray, node: np.integer, du: float, dv: float, order: np.ndarray, start: np.ndarray) -> bool:
+def _moves(uv: np.ndarray, node: np.ndarray | int, du: float, dv: float, order: np.ndarray, start: np.ndarray) -> bool:
     """Move a chart vertex unless that would turn a face over; whether it was moved."""
     for step in (1.0, -1.0):
         is_fine = True

@@ -21,7 +21,7 @@ SWEEPS: Final = 12
 PATIENCE: Final = 6
 COVERAGE: Final = 0.6
 """Share of the pixels that charts can be expected to get."""
-SMALL: Final = 150
+SMALL: Final = 256
 """Charts of fewer pixels than this are joined to a neighbour where possible, however few charts there are."""
 
 

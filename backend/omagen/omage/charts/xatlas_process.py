@@ -1,4 +1,4 @@
-"""xatlas in a process of its own: it cannot be interrupted nor told how long it may take, but a process can be ended."""
+"""xatlas in a process of its own: it can be neither interrupted nor limited in time, but a process can be ended."""
 
 from __future__ import annotations
 
