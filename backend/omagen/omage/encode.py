@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -24,6 +24,7 @@ LARGEST: Final = 4096
 DILATION: Final = 8
 """Pixels by which colours grow into the gutter."""
 
+AlphaMode = Literal["OPAQUE", "MASK", "BLEND"]
 Progress = Callable[[str, float], None]
 
 
@@ -34,8 +35,8 @@ def encode(
 
     `uv`: `auto` uses the mesh's own UVs as far as they serve, `keep` insists on their layout, `unwrap` makes new ones.
     Border pixels lie exactly on the charts' borders, and both sides of a seam hold the same points, so that a closed
-    mesh decodes to a closed one (`seam` of the omage says which pixels are one point). Alpha modes and cut-offs of
-    several materials become the strictest of them. Report: see `quality.encode_report`, besides how the charts came
+    mesh decodes to a closed one (`seam` of the omage says which pixels are one point). One alpha mode serves all
+    materials. Report: see `quality.encode_report`, besides how the charts came
     about (`charting`), what was given up (`given_up`) and `seconds`. Raises `OmagenError`: input for a resolution
     outside 32 to 4096, geometry for a mesh without area or UVs that cannot be kept, cancelled from `progress`.
     """
@@ -95,10 +96,10 @@ def sample_materials(mesh: Mesh, fitted: Fitted) -> Omage:
         picture[row, column] = values
         return picture
 
-    surface = sample_surface(mesh, layout.atlas.source_face[samples.face], samples.bary, _source_layout(mesh, layout))
+    face = layout.atlas.source_face[samples.face]
+    surface = sample_surface(mesh, face, samples.bary, _source_layout(mesh, layout))
     has_emission = bool(surface.emission.any())
-    is_opaque = bool((surface.opacity >= 1).all())
-    modes = [material.alpha_mode for material in mesh.materials]
+    opacity, alpha_mode = _opacity(mesh, face, surface.opacity)
     return Omage(
         position=plane(fitted.position),
         occupancy=occupancy,
@@ -106,14 +107,30 @@ def sample_materials(mesh: Mesh, fitted: Fitted) -> Omage:
         albedo=dilate(plane(surface.albedo), occupancy, DILATION),
         metalness=dilate(plane(surface.metalness), occupancy, DILATION),
         roughness=dilate(plane(surface.roughness), occupancy, DILATION),
-        opacity=None if is_opaque else dilate(plane(surface.opacity), occupancy, DILATION),
+        opacity=None if alpha_mode == "OPAQUE" else dilate(plane(opacity), occupancy, DILATION),
         emission=dilate(plane(surface.emission), occupancy, DILATION) if has_emission else None,
         chart=plane(samples.chart, -1),
         seam=plane(samples.seam, -1),
-        alpha_mode="OPAQUE" if is_opaque else ("MASK" if "MASK" in modes else "BLEND"),
-        alpha_cutoff=max((m.alpha_cutoff for m in mesh.materials if m.alpha_mode == "MASK"), default=0.5),
+        alpha_mode=alpha_mode,
         double_sided=any(material.double_sided for material in mesh.materials),
     )
+
+
+def _opacity(mesh: Mesh, face: np.ndarray, opacity: np.ndarray) -> tuple[np.ndarray, AlphaMode]:
+    """`opacity` (P,) of samples on `face` (P,), made to fit one material for all, and that material's alpha mode.
+
+    Where only masks occur their cut-offs all move to 0.5; where anything blends, masks become opaque or clear.
+    """
+    if (opacity >= 1).all():
+        return opacity, "OPAQUE"
+    modes = np.array([material.alpha_mode for material in mesh.materials])
+    cutoffs = np.array([material.alpha_cutoff for material in mesh.materials], np.float32).clip(1e-3, 1 - 1e-3)
+    index = np.zeros(len(face), np.int32) if mesh.material_index is None else mesh.material_index[face]
+    is_masked, cutoff = (modes == "MASK")[index], cutoffs[index]
+    if (opacity[~is_masked] < 1).any():
+        return np.where(is_masked, (opacity >= cutoff).astype(np.float32), opacity), "BLEND"
+    below, above = 0.5 * opacity / cutoff, 0.5 + 0.5 * (opacity - cutoff) / (1 - cutoff)
+    return np.where(is_masked, np.where(opacity < cutoff, below, above), opacity).astype(np.float32), "MASK"
 
 
 def _source_layout(mesh: Mesh, layout: Layout) -> np.ndarray:
