@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "assets" / "meshes"
-MESHES = ("koala_vertex_colors_no_uv_100k.glb", "koala_mc_219k", "koala_mc_880k.glb")
+MESHES = ("koala_vertex_colors_no_uv_100k.glb", "noise_mc_219k", "koala_mc_880k.glb")
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def load(name: str):
     """The mesh of a file, or the noisy one of 219k triangles, made here."""
     from omagen.io.meshes import read_mesh
 
-    if name == "koala_mc_219k":
-        return noisy_surface(170)
+    if name == "noise_mc_219k":
+        return noisy_surface(224)
     return read_mesh(SHARED / name if (SHARED / name).exists() else Path(name))[0]
 
 

@@ -86,7 +86,7 @@ def make_atlas(
         if uv == "keep" or (given.is_roomy and given.even.all()):
             return _placed(surface, given, time.monotonic() - begin)
     progress("Cutting charts", 0.2)
-    found, surface, method = _charts(surface, given, begin + CUTTING_SHARE * budget_s, progress)
+    found, surface, method = _charts(surface, given, CUTTING_SHARE * budget_s, progress)
     found = improved(surface, replace(found, uv=evened(surface.corners(), found.uv, found.chart, found.charts)))
     cut = found.charts
     budget = budget_of(resolution, float(double_areas(surface.corners()).sum()) / 2)
@@ -107,7 +107,7 @@ def uniform_density(atlas: Atlas) -> Atlas:
 
 
 def _charts(
-    surface: Surface, given: GivenUv | None, deadline: float, progress: Progress
+    surface: Surface, given: GivenUv | None, patience_s: float, progress: Progress
 ) -> tuple[Charting, Surface, str]:
     """Valid charts, the surface without faces that could not get any area, and where the charts come from."""
     label, uv = np.zeros(len(surface.faces), np.int32), np.zeros((len(surface.faces), 3, 2))
@@ -120,7 +120,7 @@ def _charts(
         method = "kept" if is_kept.all() else "partly kept" if is_kept.any() else "unwrapped"
     if is_new.any():
         part = as_surface(surface.vertices, surface.faces[is_new], surface.source_face[is_new], {})
-        part_label, uv[is_new] = unwrap(part, deadline, progress)
+        part_label, uv[is_new] = unwrap(part, patience_s, progress)
         label[is_new] = part_label + (0 if given is None else given.found.charts) + 1
     found, is_lost = repaired(surface, label, uv)
     while is_lost.any():

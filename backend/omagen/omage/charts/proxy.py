@@ -89,23 +89,33 @@ def nearest_proxy_face(corners: np.ndarray, faces: np.ndarray, proxy: Proxy, usa
     start = np.zeros(len(proxy.vertices) + 1, np.int64)
     np.cumsum(np.bincount(proxy.faces.reshape(-1), minlength=len(proxy.vertices)), out=start[1:])
     triangles = proxy.vertices[proxy.faces].astype(np.float64)
-    return _nearest(corners, proxy.standin[faces], triangles, order, start, usable)
+    reach = 100 * float(np.abs(triangles).max()) ** 2  # larger than any squared distance
+    return _nearest(
+        corners.mean(axis=1),
+        _normals(corners),
+        proxy.standin[faces],
+        triangles,
+        _normals(triangles),
+        order,
+        start,
+        usable,
+        reach,
+    )
+
+
+def _normals(corners: np.ndarray) -> np.ndarray:
+    """(F, 3) float64: unit normals of triangles (F, 3, 3), zero where there is none."""
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    return np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
 
 
 @njit(cache=True, nogil=True)
-def _nearest(corners, standins, triangles, order, start, usable) -> np.ndarray:
-    result = np.full(len(corners), -1, np.int32)
-    normals = np.empty((len(triangles), 3))
-    reach = 0.0  # larger than any distance
-    for face in range(len(triangles)):
-        normals[face] = _normal(triangles[face])
-        reach = max(reach, np.abs(triangles[face]).max())
-    reach = 100 * reach * reach
-    for face in range(len(corners)):
-        x = (corners[face, 0, 0] + corners[face, 1, 0] + corners[face, 2, 0]) / 3
-        y = (corners[face, 0, 1] + corners[face, 1, 1] + corners[face, 2, 1]) / 3
-        z = (corners[face, 0, 2] + corners[face, 1, 2] + corners[face, 2, 2]) / 3
-        normal = _normal(corners[face])
+def _nearest(middle, normal, standins, triangles, normals, order, start, usable, reach) -> np.ndarray:
+    result = np.full(len(middle), -1, np.int32)
+    for face in range(len(middle)):
+        x, y, z = middle[face, 0], middle[face, 1], middle[face, 2]
+        nx, ny, nz = normal[face, 0], normal[face, 1], normal[face, 2]
         least = np.inf
         for k in range(3):
             node = standins[face, k]
@@ -115,21 +125,13 @@ def _nearest(corners, standins, triangles, order, start, usable) -> np.ndarray:
                 other = order[entry] // 3
                 if usable[other]:
                     distance = _squared_distance(triangles[other], x, y, z)
-                    turn = (normal * normals[other]).sum()
+                    turn = nx * normals[other, 0] + ny * normals[other, 1] + nz * normals[other, 2]
                     if turn < LEAST_TURN:  # the other side of something thin, or of a crease
                         distance += reach * (LEAST_TURN - turn)
                     if distance < least:
                         least = distance
                         result[face] = other
     return result
-
-
-@njit(cache=True, nogil=True)
-def _normal(triangle: np.ndarray) -> np.ndarray:
-    a, b = triangle[1] - triangle[0], triangle[2] - triangle[0]
-    normal = np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
-    length = np.sqrt((normal * normal).sum())
-    return normal / length if length > 0 else normal
 
 
 @njit(cache=True, nogil=True)
@@ -165,43 +167,50 @@ def _squared_distance(triangle: np.ndarray, x: float, y: float, z: float) -> flo
     return dx * dx + dy * dy + dz * dz
 
 
-@njit(cache=True, nogil=True)
 def carried_uv(
     corners: np.ndarray,
     face_vertex: np.ndarray,
     vertices: int,
     nearest: np.ndarray,
-    is_same: np.ndarray,
     triangles: np.ndarray,
     proxy_uv: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N, 2) float64: where the proxy's flattening, continued beyond its triangles, puts each chart vertex; (N,) known.
 
-    The mean over the vertex's faces for which `is_same` (F,): `nearest` (F,) is of their chart. `corners` (F, 3, 3),
-    `face_vertex` (F, 3), `triangles` (G, 3, 3), `proxy_uv` (G, 3, 2).
+    The mean over the vertex's faces. `nearest` (F,): the proxy's face to go by for each face, -1 = none. `corners`
+    (F, 3, 3), `face_vertex` (F, 3), `triangles` (G, 3, 3), `proxy_uv` (G, 3, 2).
     """
+    b, c = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+    bb, bc, cc = (b * b).sum(1), (b * c).sum(1), (c * c).sum(1)
+    determinant = bb * cc - bc * bc
+    is_flat = ~(determinant > 1e-9 * bb * cc)
+    determinant[is_flat] = 1
+    to_s = (cc[:, None] * b - bc[:, None] * c) / determinant[:, None]
+    to_t = (bb[:, None] * c - bc[:, None] * b) / determinant[:, None]
+    along, across = proxy_uv[:, 1] - proxy_uv[:, 0], proxy_uv[:, 2] - proxy_uv[:, 0]
+    linear = np.einsum("gi,gx->gix", along, to_s) + np.einsum("gi,gx->gix", across, to_t)  # d uv / d place
+    offset = proxy_uv[:, 0] - np.einsum("gix,gx->gi", linear, triangles[:, 0])
+    nearest = np.where((nearest >= 0) & ~is_flat[nearest], nearest, -1)
+    return _mean_by_vertex(corners, face_vertex, vertices, nearest, linear, offset)
+
+
+@njit(cache=True, nogil=True)
+def _mean_by_vertex(corners, face_vertex, vertices, nearest, linear, offset) -> tuple[np.ndarray, np.ndarray]:
     total, count = np.zeros((vertices, 2)), np.zeros(vertices)
-    for face in range(len(corners)):
-        if not is_same[face]:
-            continue
+    for face in range(len(nearest)):
         other = nearest[face]
-        a = triangles[other, 0]
-        b, c = triangles[other, 1] - a, triangles[other, 2] - a
-        bb, bc, cc = (b * b).sum(), (b * c).sum(), (c * c).sum()
-        determinant = bb * cc - bc * bc
-        if not determinant > 1e-9 * bb * cc:
+        if other < 0:
             continue
         for k in range(3):
-            p = corners[face, k] - a
-            bp, cp = (b * p).sum(), (c * p).sum()
-            s, t = (cc * bp - bc * cp) / determinant, (bb * cp - bc * bp) / determinant
             node = face_vertex[face, k]
             for i in range(2):
-                total[node, i] += (
-                    (1 - s - t) * proxy_uv[other, 0, i] + s * proxy_uv[other, 1, i] + t * proxy_uv[other, 2, i]
-                )
+                value = offset[other, i]
+                for axis in range(3):
+                    value += linear[other, i, axis] * corners[face, k, axis]
+                total[node, i] += value
             count[node] += 1
     for node in range(vertices):
         if count[node] > 0:
-            total[node] /= count[node]
+            total[node, 0] /= count[node]
+            total[node, 1] /= count[node]
     return total, count > 0

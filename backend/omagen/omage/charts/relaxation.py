@@ -18,6 +18,9 @@ AREA: Final = 0.4
 LEAST_HEIGHT: Final = 0.02
 """Triangles flatter than this fraction of their longest edge rest at it: they could not be kept open otherwise."""
 RINGS: Final = 2
+"""How far around a triangle that is turned over vertices move,"""
+REACH: Final = 8
+"""and how far as more of them turn over."""
 
 
 def relaxed(
@@ -74,7 +77,7 @@ def _rest_shapes(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True, nogil=True)
-def _jacobian(uv: np.ndarray, face_vertex: np.ndarray, gradient: np.ndarray, face: int):
+def _jacobian(uv, face_vertex, gradient, face):
     xx = xy = yx = yy = 0.0
     for k in range(3):
         node = face_vertex[face, k]
@@ -163,12 +166,26 @@ def _sweep(uv, face_vertex, gradient, weight, order, start, active) -> None:
 
 
 @njit(cache=True, nogil=True)
+def _grown(active, face_vertex, faces, rings):
+    """`active` vertices and those up to so many `rings` of `faces` around them."""
+    for _ in range(rings):
+        grown = active.copy()
+        for face in faces:
+            a, b, c = face_vertex[face]
+            if active[a] or active[b] or active[c]:
+                grown[a] = grown[b] = grown[c] = True
+        active = grown
+    return active
+
+
+@njit(cache=True, nogil=True)
 def _untangle(uv, face_vertex, gradient, weight, order, start, movable, patience) -> None:
     """Sweep around triangles that are turned over until there are none, or long enough."""
-    for _ in range(patience):
+    faces = np.arange(len(face_vertex))
+    for step in range(patience):
         active = np.zeros(len(uv), np.bool_)
         is_tangled = False
-        for face in range(len(face_vertex)):
+        for face in faces:
             xx, xy, yx, yy = _jacobian(uv, face_vertex, gradient, face)
             if not xx * yy - xy * yx > 1e-9:
                 is_tangled = True
@@ -176,13 +193,16 @@ def _untangle(uv, face_vertex, gradient, weight, order, start, movable, patience
                     active[face_vertex[face, k]] = True
         if not is_tangled:
             return
-        for _ in range(RINGS):
-            grown = active.copy()
+        if step == 0:  # whatever may move lies around here
+            near = _grown(active, face_vertex, faces, REACH)
+            is_near = np.zeros(len(face_vertex), np.bool_)
+            movable = movable.copy()
             for face in range(len(face_vertex)):
                 a, b, c = face_vertex[face]
-                if active[a] or active[b] or active[c]:
-                    grown[a] = grown[b] = grown[c] = True
-            active = grown
-        active &= movable
+                is_near[face] = near[a] and near[b] and near[c]
+                if not is_near[face]:
+                    movable[a] = movable[b] = movable[c] = False
+            faces = np.flatnonzero(is_near)
+        active = _grown(active, face_vertex, faces, RINGS) & movable
         _sweep(uv, face_vertex, gradient, weight, order, start, active)
         _sweep(uv, face_vertex, gradient, weight, order, start, active)

@@ -21,23 +21,23 @@ PROXY_FACES: Final = 8000
 SWEEPS: Final = 8
 
 
-def unwrap(surface: Surface, deadline: float, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+def unwrap(surface: Surface, patience_s: float, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
     """`label` (F,) int32 and `uv` (F, 3, 2) float64 in the surface's units; not yet checked.
 
-    Cutting ends by `deadline` (of `time.monotonic`), whatever that does to the charts.
+    Cutting takes about `patience_s` at most, whatever that does to the charts.
     """
     if len(surface.faces) <= MOST_FACES_DIRECT:
-        return xatlas_charts(surface, deadline, lambda: progress("Cutting charts", 0.3))
-    return _by_proxy(surface, deadline, progress)
+        return xatlas_charts(surface, patience_s, lambda: progress("Cutting charts", 0.3))
+    return _by_proxy(surface, patience_s, progress)
 
 
-def _by_proxy(surface: Surface, deadline: float, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+def _by_proxy(surface: Surface, patience_s: float, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
     corners = surface.corners()
     progress("Decimating", 0.2)
     proxy = decimated(surface, PROXY_FACES)
     progress("Cutting charts", 0.4)
     coarse = as_surface(proxy.vertices, proxy.faces, np.zeros(len(proxy.faces), np.int32), {})
-    coarse_label, coarse_uv = xatlas_charts(coarse, deadline, lambda: progress("Cutting charts", 0.4))
+    coarse_label, coarse_uv = xatlas_charts(coarse, patience_s, lambda: progress("Cutting charts", 0.4))
     progress("Cutting charts", 0.6)
     nearest = nearest_proxy_face(corners, surface.faces, proxy, coarse_label >= 0)
     carried = np.where(nearest >= 0, coarse_label[nearest], -1)
@@ -46,8 +46,8 @@ def _by_proxy(surface: Surface, deadline: float, progress: Progress) -> tuple[np
     vertex, vertices = chart_vertices(inner)
     face_vertex = vertex.reshape(-1, 3)
     triangles = proxy.vertices[proxy.faces].astype(np.float64)
-    is_same = (nearest >= 0) & (carried == label)
-    uv, is_known = carried_uv(corners, face_vertex, vertices, nearest, is_same, triangles, coarse_uv)
+    nearest = np.where(carried == label, nearest, -1)
+    uv, is_known = carried_uv(corners, face_vertex, vertices, nearest, triangles, coarse_uv)
     unfold(uv, is_known, face_vertex, corners)
     progress("Flattening", 0.7)
     uv = relaxed(uv, face_vertex, corners, SWEEPS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -20,11 +21,11 @@ MOST_FACES_HERE: Final = 3000
 MAX_COST: Final = 8.0
 
 
-def xatlas_charts(surface: Surface, deadline: float, look: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
+def xatlas_charts(surface: Surface, patience_s: float, look: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
     """`label` (F,) int32, -1 for faces without a chart, and `uv` (F, 3, 2) float64 in the mesh's units.
 
-    Charts are counter-clockwise. Where xatlas is not done by `deadline` (of `time.monotonic`), the faces are labelled
-    with the side of a box that they look at. `look` is called now and then and may raise.
+    Charts are counter-clockwise. Where xatlas is not done in `patience_s`, the faces are labelled with the side
+    of a box that they look at. `look` is called now and then and may raise.
     """
     # corners on the two sides of a wall are different vertices for xatlas
     corner_vertex, count = chart_vertices(surface.opposite)
@@ -36,7 +37,7 @@ def xatlas_charts(surface: Surface, deadline: float, look: Callable[[], None]) -
     faces = corner_vertex.reshape(-1, 3).astype(np.uint32)
     if len(faces) <= MOST_FACES_HERE:
         charts = generate(places, faces, MAX_COST)
-    elif (charts := run_xatlas(places, faces, MAX_COST, deadline, look)) is None:
+    elif (charts := run_xatlas(places, faces, MAX_COST, time.monotonic() + patience_s, look)) is None:
         return box_projection(surface.corners())
     label, uv = charts
     uv = uv * unit
