@@ -44,7 +44,7 @@ def test_closing_ends_the_processes_at_once() -> None:
     running = work_through(do, orders, 1, lambda *_: None)
     assert next(running).result == 1
     with pytest.raises(KeyboardInterrupt):
-        running.throw(KeyboardInterrupt)
+        running.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
     children = psutil.Process().children(recursive=True)
     assert not [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 

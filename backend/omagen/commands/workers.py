@@ -13,13 +13,14 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omagen.jobs.failures import out_of_memory, unexpected, worker_death
 from omagen.jobs.parent_death import die_with_parent
 from omagen.protocol import OmagenError
+
+if TYPE_CHECKING:  # multiprocessing is slow to import, and every command's parser imports this file
+    from multiprocessing.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ def work_through(work: Work, orders: Sequence[Any], processes: int, listen: List
     whatever they are doing; closing the iterator or an exception such as Ctrl-C ends them at once.
     """
     waiting = deque(range(len(orders)))
+    from multiprocessing.connection import Connection, wait
+
     workers: dict[Connection, _Worker] = {}
 
     def occupy(worker: _Worker) -> None:
@@ -94,6 +97,8 @@ class _Worker:
     """One process, from outside."""
 
     def __init__(self, work: Work) -> None:
+        from multiprocessing import get_context
+
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.index = -1

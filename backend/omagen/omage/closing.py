@@ -130,9 +130,8 @@ def _nearest(steps: _Steps, taken: np.ndarray, width: int) -> np.ndarray:
         return np.full(len(steps.pixel), -1, np.int64)
     tree = KDTree(steps.point)
     wanted = min(CANDIDATES, len(steps.pixel))
-    distance, candidate = tree.query(
-        steps.point, wanted, distance_upper_bound=REACH * float(steps.spacing.max()) + 1e-9
-    )
+    reach = REACH * float(steps.spacing.max()) + 1e-9
+    distance, candidate = map(np.asarray, tree.query(steps.point, wanted, distance_upper_bound=reach))
     columns = (steps.pixel, steps.loop, steps.place, steps.length, steps.label, steps.direction, steps.spacing)
     return _first_allowed(distance, candidate, taken, *columns, width)
 

@@ -22,8 +22,8 @@ def is_diagonal_rising(
     """True for the diagonal from pixel a, the lower left one of a block, to the upper right; False for the other one.
 
     In this order: no triangle turned over or without area; no diagonal from border to border of the chart, because
-    welding could lay it on a seam; the one that the surface, as its normals tell, bends least along, so that creases and
-    ridges are edges; the shorter one. `standing` (N,) uint8 as `BORDER` says; `position`, `normal` (N, 3) float32;
+    welding could lay it on a seam; the one that the surface, as its normals tell, bends least along, so that creases
+    and ridges are edges; the shorter one. `standing` (N,) uint8 as `BORDER` says; `position`, `normal` (N, 3) float32;
     triangles of `sign` 1 go counter-clockwise.
     """
     b, c, d = a + 1, a + width + 1, a + width

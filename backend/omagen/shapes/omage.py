@@ -1,4 +1,4 @@
-"""An object as one square multi-chart geometry image: the representation that the codec writes and networks generate."""
+"""An object as one square multi-chart geometry image: what the codec writes and networks generate."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Omage:
     chart: np.ndarray | None = None
     """(R, R) int32, -1 where unoccupied: which chart. Side data; None = 8-connected components of the occupancy"""
     seam: np.ndarray | None = None
-    """(R, R) int32, -1 inside charts: pixels with the same number are one point of the surface. Side data of our encoder"""
+    """(R, R) int32, -1 inside charts: pixels with the same number are one point of the surface. Side data"""
     centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scale: float = 1.0
     alpha_mode: Literal["OPAQUE", "MASK", "BLEND"] = "OPAQUE"
