@@ -15,7 +15,7 @@ from numba import njit
 
 AREA: Final = 0.4
 """Weight of equal sizes against equal shapes."""
-LEAST_HEIGHT: Final = 0.02
+LEAST_HEIGHT: Final = 1e-4
 """Triangles flatter than this fraction of their longest edge rest at it: they could not be kept open otherwise."""
 RINGS: Final = 2
 """How far around a triangle that is turned over vertices move,"""
