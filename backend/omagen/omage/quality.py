@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SAMPLES: Final = 100_000
 """Points on each surface between which distances are measured."""
+QUICK_SAMPLES: Final = 20_000
 ATTRIBUTE_SAMPLES: Final = 20_000
 COMPONENT_SAMPLES: Final = 24
 """Points on each component, by which it counts as kept or lost."""
@@ -77,6 +78,25 @@ def layout_report(omage: Omage) -> dict[str, Any]:
         report["texel_density"] = {"median": middle / max(omage.scale, 1e-30), "ratio": high / low}
         report["stretch"] = float(np.average(stretch, weights=area))
     return report
+
+
+def fidelity(source: Mesh, omage: Omage, drawn: Atlas, samples: int = QUICK_SAMPLES) -> dict[str, float]:
+    """What the round trip costs in two numbers, relative to the diagonal of `source`, within a second or two.
+
+    chamfer: the mean distance between the surfaces, both ways; seam_gap: the mean distance of the seams of `drawn`, the
+    atlas as it was laid out, from the decoded surface.
+    """
+    from omagen.omage.decode import decode
+
+    decoded, _ = decode(omage, normals=False)
+    size = diagonal(source.vertices, source.faces)
+    tree = SurfaceTree(decoded.vertices, decoded.faces)
+    there = tree.nearest(sample_points(source.vertices, source.faces, samples).position).distance
+    back = sample_points(decoded.vertices, decoded.faces, samples).position
+    here = SurfaceTree(source.vertices, source.faces).nearest(back).distance
+    seams = seam_midpoints(drawn)
+    gap = tree.nearest(seams[:: max(len(seams) // samples, 1)]).distance.mean() if len(seams) else 0.0
+    return {"chamfer": float(there.mean() + here.mean()) / 2 / size, "seam_gap": float(gap) / size}
 
 
 def roundtrip_quality(

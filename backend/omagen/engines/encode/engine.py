@@ -54,19 +54,22 @@ class EncodeEngine:
     def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> tuple[Omage, dict[str, Any]]:
         """The omage and the encoder's report. Raises `OmagenError` where the file holds no surface."""
         from omagen.io.meshes import read_mesh
-        from omagen.omage.encode import encode
+        from omagen.omage.encode import encode_with_layout
+        from omagen.omage.quality import fidelity
 
         progress("Reading", 0.0)
         mesh, warnings = read_mesh(files["mesh"])
         for warning in warnings:
             progress.warn(warning)
         values = request.parameters
-        omage, report = encode(
+        omage, report, layout = encode_with_layout(
             mesh,
             int(values["resolution"]),
             uv=values["uv"],  # type: ignore[arg-type]  # one of the choices
-            progress=lambda stage, fraction: progress(stage, 0.1 + 0.9 * fraction),
+            progress=lambda stage, fraction: progress(stage, 0.1 + 0.8 * fraction),
         )
+        progress("Measuring", 0.9)
+        report |= fidelity(mesh, omage, layout.atlas)
         for lost, what in (("lost_components", "part"), ("lost_charts", "chart")):
             count = report.get(lost, 0)
             if count:
