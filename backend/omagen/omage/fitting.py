@@ -55,7 +55,7 @@ def fit(
             break
         split += int(strained.sum())
         atlas = split_charts(uniform_density(layout.atlas), layout.boundary.twin, strained)
-    samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas.chart)
+    samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas, positions)
     points = _points(layout.atlas, positions, samples, seams.points)
     counts = given_up | {"strained_charts": int(strained.sum()), "shrunk_seams": seams.merged}
     counts["split_charts"] = given_up.get("split_charts", 0) + split

@@ -1,7 +1,8 @@
 """Where on the surface every pixel is sampled: border pixels at their seam points, the others at or near their centres.
 
 Moving border pixels onto the border would fold the grid where a border pixel passes its inner neighbour. So the move
-fades out into the chart over a few pixels (a screened Laplace equation), and the grid stays in order.
+fades out into the chart over a few pixels (a screened Laplace equation), and the grid stays in order. Then edges of the
+mesh draw the samples near them onto themselves (see `features`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Final
 import numba
 import numpy as np
 
+from omagen.omage.atlas import Atlas
+from omagen.omage.features import attract
 from omagen.omage.grids import Grids
 from omagen.omage.seams import SeamPixels
 
@@ -41,8 +44,8 @@ class Samples:
     """(P,) int32 into the seam points, -1 inside charts"""
 
 
-def locate_samples(grids: Grids, seams: SeamPixels, twin: np.ndarray, chart_of_face: np.ndarray) -> Samples:
-    """The sample of every pixel. `twin` as in `Boundary`, `chart_of_face` (F,) int32."""
+def locate_samples(grids: Grids, seams: SeamPixels, twin: np.ndarray, atlas: Atlas, positions: np.ndarray) -> Samples:
+    """The sample of every pixel. `twin` as in `Boundary`; `positions` (V, 3) float64 of the atlas's vertices."""
     seam = np.full(len(grids.mask), -1, np.int32)
     seam[seams.cell] = np.arange(len(seams.cell), dtype=np.int32)
     shift = np.zeros((len(grids.mask), 2), np.float32)
@@ -50,12 +53,13 @@ def locate_samples(grids: Grids, seams: SeamPixels, twin: np.ndarray, chart_of_f
     start_face = grids.face.copy()
     _move_border(grids.uv, grids.start, grids.width, seams.cell, seams.half_edge, seams.share, shift, ring, start_face)
     _fade(grids.mask, grids.start, grids.width, grids.height, ring, shift)
+    attract(grids, positions, atlas.faces, atlas.chart, twin, (grids.mask > 0) & (ring > 0), shift)
     total = int(np.count_nonzero(grids.mask))
     chart = np.empty(total, np.int32)
     row, column, face = np.empty_like(chart), np.empty_like(chart), np.empty_like(chart)
     bary = np.empty((total, 2), np.float32)
     place = np.empty(total, np.int32)
-    first_face = np.unique(chart_of_face, return_index=True)[1].astype(np.int32)
+    first_face = np.unique(atlas.chart, return_index=True)[1].astype(np.int32)
     _collect(
         grids.uv, twin, grids.start, grids.width, grids.height, grids.mask, start_face, shift, seam,
         seams.half_edge, seams.share, first_face, chart, row, column, face, bary, place,
