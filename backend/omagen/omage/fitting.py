@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from omagen.omage.approximation import approximated
 from omagen.omage.atlas import Atlas, uniform_density
 from omagen.omage.layout import Layout, split_charts
 from omagen.omage.locate import Samples, locate_samples
@@ -57,9 +58,10 @@ def fit(
         atlas = split_charts(uniform_density(layout.atlas), layout.boundary.twin, strained)
     samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas, positions)
     points = _points(layout.atlas, positions, samples, seams.points)
+    points = approximated(points, positions, layout.atlas.faces, layout.boundary.twin, layout.grids, samples)
     counts = given_up | {"strained_charts": int(strained.sum()), "shrunk_seams": seams.merged}
     counts["split_charts"] = given_up.get("split_charts", 0) + split
-    return Fitted(layout, samples, points, counts)
+    return Fitted(layout, samples, points.astype(np.float32), counts)
 
 
 def _points(atlas: Atlas, positions: np.ndarray, samples: Samples, seam_points: np.ndarray) -> np.ndarray:
@@ -70,4 +72,4 @@ def _points(atlas: Atlas, positions: np.ndarray, samples: Samples, seam_points: 
     points += positions[corners[:, 2]] * bary[:, 1:]
     on_seam = samples.seam >= 0
     points[on_seam] = seam_points[samples.seam[on_seam]]
-    return points.astype(np.float32)
+    return points

@@ -173,7 +173,7 @@ def _collect(
                     f = _start_face(cover, start[c], w, h, x, y)
                     if f < 0:
                         f = first_face[c]
-                    face[n], bary[n, 0], bary[n, 1] = _walk(uv, twin, f, x, y)
+                    face[n], bary[n, 0], bary[n, 1] = walk(uv, twin, f, x, y)
                 n += 1
 
 
@@ -198,7 +198,7 @@ def _start_face(cover: np.ndarray, base: int, width: int, height: int, x: float,
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(uv: np.ndarray, twin: np.ndarray, face: int, x: float, y: float) -> tuple[int, float, float]:
+def walk(uv: np.ndarray, twin: np.ndarray, face: int, x: float, y: float) -> tuple[int, float, float]:
     """Walk from `face` towards (x, y): the face that holds it and weights, or the nearest point where the way ends."""
     came = -1
     for _ in range(MAX_WALK):
