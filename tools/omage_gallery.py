@@ -106,6 +106,10 @@ def imported(path: Path) -> Any:
         bpy.ops.object.join()
     bpy.ops.object.parent_clear(type="CLEAR_KEEP_TRANSFORM")
     bpy.ops.object.transform_apply(location=True, rotation=True, scale=True)
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.mesh.delete_loose()  # vertices that no face uses would count for the framing
+    bpy.ops.object.mode_set(mode="OBJECT")
     return bpy.context.object
 
 
@@ -116,7 +120,7 @@ def compose(meshes: list[Path], facts: dict[int, dict[str, Any]], folder: Path, 
     places = ("original", *RESOLUTIONS)
     rows = -(-len(meshes) // BLOCKS)
     sheet = Image.new("RGB", (BLOCKS * len(places) * SIZE, rows * (SIZE + CAPTION)), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     for number, mesh in enumerate(meshes):
         block, row = divmod(number, rows)
         for column, place in enumerate(places, block * len(places)):
@@ -133,11 +137,13 @@ def caption(resolution: int, entry: dict[str, Any] | None) -> str:
     if entry is None or entry["error"]:
         return f"{resolution}: {entry['error']['message'] if entry else 'nothing'}"
     report, measured = entry["result"]["report"], entry["result"]["measured"]
-    lost = f", {report['lost_components']} of {report['components']} lost" if report["lost_components"] else ""
-    first = f"{resolution}: {report['charts']:,} charts, {report['occupancy']:.0%} occupied{lost}"
-    albedo = measured["attributes"]["albedo_psnr"]
-    second = f"distance {measured['chamfer']:.1e}, normals {measured['attributes']['normal_angle']:.1f}°"
-    return f"{first}\n{second}, colour {albedo:.0f} dB" if albedo else f"{first}\n{second}"
+    lost = f", {report['lost_components']} of {report['components']} pieces lost" if report["lost_components"] else ""
+    errors = measured["attributes"]
+    albedo = "" if errors["albedo_psnr"] is None else f", colour {errors['albedo_psnr']:.0f} dB"
+    return (
+        f"{resolution}: {report['charts']:,} charts, {report['occupancy']:.0%} full{lost}\n"
+        f"off by {measured['chamfer']:.1e}, normals {errors['normal_angle']:.1f}°{albedo}"
+    )
 
 
 if __name__ == "__main__":
