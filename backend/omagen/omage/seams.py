@@ -28,6 +28,10 @@ FAR_SHARE: Final = 0.02
 """… if they are a larger share of its border than this."""
 MIN_GAP: Final = 0.25
 """Points of an arc are at least this far apart, as a fraction of even spacing."""
+REACH: Final = 0.5
+"""Points move so far along their arc to a vertex where it bends, as a fraction of even spacing."""
+FLAT: Final = 1e-3
+"""Vertices that are less off the line between their neighbours, as a fraction of even spacing, are no bends."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ def sample_seams(vertices: np.ndarray, boundary: Boundary, grids: Grids) -> Seam
     _share_out(
         boundary.loop_start, boundary.half_edge, boundary.node, boundary.arc_place, boundary.arc_forward,
         loops.start, loops.at, loops.along, side_loop, side_edge, side_edges, side_first, side_last, side_arc,
-        steps, reference, arc_start, arc_length, root, first_point - len(node_point), len(node_point),
+        steps, reference, arc_start, arc_length, _arc_turns(vertices, boundary), root,
+        first_point - len(node_point), len(node_point),
         where, seam, half_edge, share, spacing,
     )  # fmt: skip
     arc = np.repeat(np.arange(boundary.arcs), inner)
@@ -121,6 +126,19 @@ def _arc_lengths(vertices: np.ndarray, boundary: Boundary) -> tuple[np.ndarray, 
     total = np.cumsum(steps)
     begin = total[boundary.arc_start[:-1]] if len(points) else np.zeros(0)
     return boundary.arc_start, total - np.repeat(begin, np.diff(boundary.arc_start))
+
+
+def _arc_turns(vertices: np.ndarray, boundary: Boundary) -> np.ndarray:
+    """How far each vertex of an arc, flat, is from the line between its neighbours there; 0 at the ends."""
+    points = vertices[boundary.arc_vertex].astype(np.float64)
+    turn = np.zeros(len(points))
+    chord = points[2:] - points[:-2]
+    along = chord / np.maximum(np.linalg.norm(chord, axis=1), 1e-300)[:, None]
+    offset = points[1:-1] - points[:-2]
+    turn[1:-1] = np.linalg.norm(offset - (offset * along).sum(axis=1)[:, None] * along, axis=1)
+    turn[boundary.arc_start[:-1]] = 0.0
+    turn[boundary.arc_start[1:] - 1] = 0.0
+    return turn
 
 
 def _merge_nodes(vertices: np.ndarray, boundary: Boundary, shrunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -190,6 +208,7 @@ def _share_out(
     reference: np.ndarray,
     arc_start: np.ndarray,
     arc_length: np.ndarray,
+    arc_turn: np.ndarray,
     root: np.ndarray,
     first_point: np.ndarray,
     nodes: int,
@@ -232,6 +251,7 @@ def _share_out(
             if phase == 0:
                 if steps[a] > 1:
                     _space(natural, total, forward, points)
+                    _settle(lengths, arc_turn[arc_start[a] : arc_start[a + 1]], points)
                 continue
             start_node = root[node[side_edge[s]]]
             end_edge = begin + (side_edge[s] - begin + side_edges[s]) % edges
@@ -301,6 +321,27 @@ def _space(natural: np.ndarray, total, forward, points: np.ndarray) -> None:
     isotonic(values)
     for q in range(count):
         points[q] = min(max(values[q], 0.0), total - (count + 1) * gap) + (q + 1) * gap
+
+
+@numba.njit(cache=True, nogil=True)
+def _settle(lengths: np.ndarray, turns: np.ndarray, points: np.ndarray) -> None:
+    """Move points of an arc onto near vertices of it, so that it bends where the mesh does; the sharpest first."""
+    count, total = len(points), lengths[len(lengths) - 1]
+    even = total / (count + 1)
+    settled = np.zeros(count, np.bool_)
+    for v in np.argsort(-turns):
+        if turns[v] <= FLAT * even:
+            break
+        k = np.searchsorted(points, lengths[v])
+        if k == count or (k > 0 and lengths[v] - points[k - 1] < points[k] - lengths[v]):
+            k -= 1
+        before = points[k - 1] if k > 0 else 0.0
+        after = points[k + 1] if k + 1 < count else total
+        is_near = abs(points[k] - lengths[v]) <= REACH * even
+        is_apart = min(lengths[v] - before, after - lengths[v]) >= MIN_GAP * even
+        if is_near and is_apart and not settled[k]:
+            points[k] = lengths[v]
+            settled[k] = True
 
 
 @numba.njit(cache=True, nogil=True)
