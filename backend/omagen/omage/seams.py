@@ -28,7 +28,7 @@ FAR_SHARE: Final = 0.02
 """… if they are a larger share of its border than this."""
 MIN_GAP: Final = 0.25
 """Points of an arc are at least this far apart, as a fraction of even spacing."""
-REACH: Final = 0.5
+REACH: Final = 1.0
 """Points move so far along their arc to a vertex where it bends, as a fraction of even spacing."""
 FLAT: Final = 1e-3
 """Vertices that are less off the line between their neighbours, as a fraction of even spacing, are no bends."""
