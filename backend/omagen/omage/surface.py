@@ -6,16 +6,21 @@ not evaluated; it belongs to the scene's light, not to the surface.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from omagen.omage.surface_normals import corner_normals, corner_tangents
+from omagen.omage.cores import in_parts, on_cores
+from omagen.omage.surface_normals import corner_normals, corner_tangents, distinct_points
 from omagen.omage.surface_points import bend, interpolate
 from omagen.omage.texture_footprint import footprints
 from omagen.omage.texture_pyramid import Pyramid
 from omagen.omage.texture_sampling import sample_pyramid
 from omagen.shapes import Material, Mesh, Texture
+
+PART: Final = 2**15
+"""Points that are sampled at once; what they need stays in a processor's second cache."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +57,18 @@ def sample_surface(
         pixel_uv = np.zeros((len(mesh.faces), 3, 2))
     surface = _Surface(mesh, corner_normals(mesh), np.ascontiguousarray(pixel_uv, np.float64))
     materials = mesh.materials or (Material(),)
-    if mesh.material_index is None or len(materials) == 1:
-        return surface.sample(materials[0], face, bary)
     samples = _empty(len(face))
+    if mesh.material_index is None or len(materials) == 1:
+        surface.sample(materials[0], None, face, bary, samples)
+        return samples
     index = mesh.material_index[face]
-    order = np.argsort(index, kind="stable")
+    order = np.argsort(index, kind="stable").astype(np.int32)
     ends = np.searchsorted(index[order], np.arange(len(materials) + 1))
     for number, material in enumerate(materials):
         which = order[ends[number] : ends[number + 1]]
         if len(which):
-            found = surface.sample(material, face[which], bary[which])
-            for field in fields(SurfaceSamples):
-                getattr(samples, field.name)[which] = getattr(found, field.name)
+            surface.sample(material, which, face[which], bary[which], samples)
+        surface.forget(materials[number + 1 :])
     return samples
 
 
@@ -74,6 +79,22 @@ def _empty(count: int) -> SurfaceSamples:
     return SurfaceSamples(plane(3), plane(), plane(), plane(), plane(3), plane(3))
 
 
+@dataclass(frozen=True)
+class _Lookup:
+    """A texture as a material's points see it."""
+
+    pyramid: Pyramid
+    texture: Texture
+    uv: np.ndarray
+    matrix: np.ndarray
+    look: np.ndarray
+
+    def at(self, face: np.ndarray, bary: np.ndarray) -> np.ndarray:
+        """(N, 4) float32, linear."""
+        wrap = (self.texture.wrap_u, self.texture.wrap_v)
+        return sample_pyramid(self.pyramid, wrap, self.uv, self.matrix, face, bary, self.look)
+
+
 class _Surface:
     """A mesh prepared for sampling; textures, and what pixels cover of them, are prepared once for all materials."""
 
@@ -81,85 +102,89 @@ class _Surface:
         self._mesh, self._normals, self._pixel_uv = mesh, normals, pixel_uv
         self._corner = np.arange(len(mesh.faces) * 3, dtype=np.int32).reshape(-1, 3)
         self._pyramids: dict[tuple[int, bool], Pyramid] = {}
+        self._point: np.ndarray | None = None
 
-    def sample(self, material: Material, face: np.ndarray, bary: np.ndarray) -> SurfaceSamples:
-        """All points are of `material`."""
-        points = _Points(face, bary, np.zeros(len(self._mesh.faces), np.bool_))
-        points.used[face] = True
-        base = np.empty((len(face), 4), np.float32)
-        base[:] = material.base_color
-        self._multiply(base, material.base_color_texture, points, is_color=True)
-        if self._mesh.colors is not None:
-            base *= interpolate(self._mesh.colors, self._mesh.faces, face, bary)
-        emission = np.empty((len(face), 3), np.float32)
-        emission[:] = material.emissive
-        if any(material.emissive):
-            self._multiply(emission, material.emissive_texture, points, is_color=True)
-        packed = np.empty((len(face), 4), np.float32)
-        packed[:] = (1, material.roughness, material.metallic, 1)
-        self._multiply(packed, material.metallic_roughness_texture, points, is_color=False)
-        np.clip(base, 0, 1, out=base)
-        np.clip(packed, 0, 1, out=packed)
-        return SurfaceSamples(
-            albedo=base[:, :3],
-            opacity=np.ones(len(face), np.float32) if material.alpha_mode == "OPAQUE" else base[:, 3],
-            metalness=packed[:, 2],
-            roughness=packed[:, 1],
-            emission=np.maximum(emission, 0, out=emission),
-            normal=self._normal(material, points),
-        )
+    def sample(
+        self, material: Material, which: np.ndarray | None, face: np.ndarray, bary: np.ndarray, samples: SurfaceSamples
+    ) -> None:
+        """Fill in `samples`, or `which` (n,) of them: points on `face` (n,) at `bary` (n, 2), all of `material`."""
+        used = np.zeros(len(self._mesh.faces), np.bool_)
+        used[face] = True
+        color, packed, bumps, light = self._lookups(material, used)
+        texture = material.normal_texture
+        corner, tangents = self._corner[:0], np.empty((0, 4), np.float32)
+        if bumps is not None and texture is not None:
+            corner, tangents = self._tangents(texture, bumps.uv, used)
 
-    def _multiply(self, values: np.ndarray, texture: Texture | None, points: _Points, *, is_color: bool) -> None:
-        """Multiply `values` (N, 3 or 4) by what `texture` says; by nothing where it or its UVs are missing."""
-        texels = self._texels(texture, points, is_color=is_color)
-        if texels is not None:
-            values *= texels[:, : values.shape[1]]
+        def fill(part: slice) -> None:
+            into, f, b = part if which is None else which[part], face[part], bary[part]
+            values = _times(material.base_color, color, f, b)
+            if self._mesh.colors is not None:
+                values *= interpolate(self._mesh.colors, self._mesh.faces, f, b)
+            np.clip(values, 0, 1, out=values)
+            samples.albedo[into] = values[:, :3]
+            samples.opacity[into] = 1 if material.alpha_mode == "OPAQUE" else values[:, 3]
+            values = _times((1, material.roughness, material.metallic, 1), packed, f, b).clip(0, 1)
+            samples.roughness[into], samples.metalness[into] = values[:, 1], values[:, 2]
+            samples.emission[into] = _times((*material.emissive, 1), light, f, b)[:, :3].clip(0)
+            normal = interpolate(self._normals.reshape(-1, 3), self._corner, f, b)
+            texels = np.empty((0, 4), np.float32) if bumps is None else bumps.at(f, b)
+            bend(normal, texels, tangents, corner, f, b, np.float32(material.normal_scale))
+            samples.normal[into] = normal
 
-    def _texels(self, texture: Texture | None, points: _Points, *, is_color: bool) -> np.ndarray | None:
-        uv = self._uv(texture)
-        if texture is None or uv is None or 0 in texture.pixels.shape:
-            return None
-        key = (id(texture.pixels), is_color)
-        if key not in self._pyramids:
-            self._pyramids[key] = Pyramid(texture, is_color=is_color)
-        height, width = texture.pixels.shape[:2]
-        matrix = np.array(texture.transform).reshape(2, 3)
-        place = (texture.uv_set, texture.transform, height, width)
-        if place not in points.looks:
-            points.looks[place] = footprints(uv, matrix, self._pixel_uv, points.used, width, height)
-        look = points.looks[place]
-        pyramid = self._pyramids[key]
-        level = float(look[:, 2].max(where=points.used, initial=0))
-        pyramid.reach(int(np.ceil(level)))
-        wrap = (texture.wrap_u, texture.wrap_v)
-        return sample_pyramid(pyramid, wrap, uv, matrix, points.face, points.bary, look)
+        in_parts(len(face), PART, fill)
 
-    def _uv(self, texture: Texture | None) -> np.ndarray | None:
-        if texture is None:
-            return None
-        return self._mesh.second_uv if texture.uv_set else self._mesh.uv
+    def forget(self, materials: tuple[Material, ...]) -> None:
+        """Let go of the textures that none of `materials` has."""
+        wanted = {id(texture.pixels) for material in materials for texture, _ in _textures(material) if texture}
+        self._pyramids = {key: pyramid for key, pyramid in self._pyramids.items() if key[0] in wanted}
 
-    def _normal(self, material: Material, points: _Points) -> np.ndarray:
-        face, bary = points.face, points.bary
-        normal = interpolate(self._normals.reshape(-1, 3), self._corner, face, bary)
-        texels = self._texels(material.normal_texture, points, is_color=False)
-        uv = self._uv(material.normal_texture)
-        if texels is None or uv is None or material.normal_texture is None:
-            texels, corner, tangents = np.empty((0, 4), np.float32), self._corner[:0], np.empty((0, 4), np.float32)
-        else:
-            faces = np.flatnonzero(points.used)
-            matrix = np.array(material.normal_texture.transform, np.float32).reshape(2, 3)
-            moved = uv[faces] @ matrix[:, :2].T + matrix[:, 2]
-            tangents = corner_tangents(self._mesh, faces, self._normals, moved).reshape(-1, 4)
-            corner = np.zeros((len(uv), 3), np.int32)
-            corner[faces] = np.arange(len(faces) * 3, dtype=np.int32).reshape(-1, 3)
-        bend(normal, texels, tangents, corner, face, bary, np.float32(material.normal_scale))
-        return normal
+    def _lookups(self, material: Material, used: np.ndarray) -> list[_Lookup | None]:
+        """The textures of `material` as the faces `used` (F,) bool see them; None where one or its UVs are missing."""
+        looks: dict[tuple[object, ...], np.ndarray] = {}
+        found: list[_Lookup | None] = []
+        levels: dict[tuple[int, bool], float] = {}
+        for texture, is_color in _textures(material):
+            uv = None if texture is None else self._mesh.second_uv if texture.uv_set else self._mesh.uv
+            if texture is None or uv is None or 0 in texture.pixels.shape:
+                found.append(None)
+                continue
+            height, width = texture.pixels.shape[:2]
+            matrix = np.array(texture.transform).reshape(2, 3)
+            place = (texture.uv_set, texture.transform, height, width)
+            if place not in looks:
+                looks[place] = footprints(uv, matrix, self._pixel_uv, used, width, height)
+            key, look = (id(texture.pixels), is_color), looks[place]
+            pyramid = self._pyramids.setdefault(key, Pyramid(texture, is_color=is_color))
+            levels[key] = max(levels.get(key, 0), float(look[:, 2].max(where=used, initial=0)))
+            found.append(_Lookup(pyramid, texture, uv, matrix, look))
+        on_cores(lambda key: self._pyramids[key].reach(int(np.ceil(levels[key]))), levels)
+        return found
+
+    def _tangents(self, texture: Texture, uv: np.ndarray, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of a normal map on the faces `used`: tangents (M, 4), and the row (F, 3) int32 of each corner's."""
+        if self._point is None:
+            self._point = distinct_points(self._mesh.vertices)[0]
+        faces = np.flatnonzero(used)
+        matrix = np.array(texture.transform, np.float32).reshape(2, 3)
+        moved = uv[faces] @ matrix[:, :2].T + matrix[:, 2]
+        tangents = corner_tangents(self._mesh, faces, self._normals, moved, self._point)
+        corner = np.zeros((len(uv), 3), np.int32)
+        corner[faces] = np.arange(len(faces) * 3, dtype=np.int32).reshape(-1, 3)
+        return corner, tangents.reshape(-1, 4)
 
 
-class _Points:
-    """The points of one material, and by place and size of texture what their pixels cover."""
+def _textures(material: Material) -> tuple[tuple[Texture | None, bool], ...]:
+    """Colour, metalness with roughness, bumps and light, and whether each is a colour."""
+    light = material.emissive_texture if any(material.emissive) else None
+    maps = material.base_color_texture, material.metallic_roughness_texture, material.normal_texture
+    return (maps[0], True), (maps[1], False), (maps[2], False), (light, True)
 
-    def __init__(self, face: np.ndarray, bary: np.ndarray, used: np.ndarray) -> None:
-        self.face, self.bary, self.used = face, bary, used
-        self.looks: dict[tuple[object, ...], np.ndarray] = {}
+
+def _times(factor: tuple[float, ...], lookup: _Lookup | None, face: np.ndarray, bary: np.ndarray) -> np.ndarray:
+    """(N, 4) float32: a `factor` of four numbers times a texture; times nothing where that is missing."""
+    if lookup is None:
+        return np.broadcast_to(np.array(factor, np.float32), (len(face), 4)).copy()
+    values = lookup.at(face, bary)
+    values *= np.array(factor, np.float32)
+    return values

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from omagen.geometry.distinct import distinct_rows
+from omagen.omage.tangents import tangent_sums
 from omagen.shapes import Mesh
 
 CREASE: Final = 40.0
@@ -23,9 +24,9 @@ def corner_normals(mesh: Mesh) -> np.ndarray:
     faces that are joined by edges below the crease. Corners at equal positions are one point. Where a normal has no
     direction it is that of its face; a face without area faces up.
     """
-    flat = face_normals(mesh)
     if mesh.normals is None:
         point, _ = distinct_points(mesh.vertices)
+        flat = face_normals(mesh)
         normals = _smooth(point[mesh.faces], mesh.vertices, mesh.faces, flat, np.cos(np.radians(CREASE)))
     else:
         normals = mesh.normals
@@ -33,7 +34,7 @@ def corner_normals(mesh: Mesh) -> np.ndarray:
     weak = ~((length > 1e-6) & np.isfinite(length))
     unit = normals / np.where(weak, 1, length)[..., None].astype(np.float32)
     if weak.any():
-        unit[weak] = np.repeat(flat[:, None], 3, axis=1)[weak]
+        unit[weak] = np.repeat(face_normals(mesh)[:, None], 3, axis=1)[weak]
     return np.ascontiguousarray(unit, np.float32)
 
 
@@ -51,31 +52,28 @@ def distinct_points(vertices: np.ndarray) -> tuple[np.ndarray, int]:
     return number.astype(np.int32), len(keep)
 
 
-def corner_tangents(mesh: Mesh, faces: np.ndarray, normals: np.ndarray, uv: np.ndarray) -> np.ndarray:
+def corner_tangents(
+    mesh: Mesh, faces: np.ndarray, normals: np.ndarray, uv: np.ndarray, point: np.ndarray
+) -> np.ndarray:
     """(n, 3, 4) float32 for the `faces` (n,): the direction in which u grows, unit length, and v's side, 1 or -1.
 
     As in MikkTSpace the tangents of the faces around a corner that share its position, normal, UV and side are
     averaged in the corner's plane, weighted by angle, so that normal maps baked against it shade without facets.
-    `normals` (F, 3, 3) as from `corner_normals`, `uv` (n, 3, 2) as the texture sees it. Where a face has no area in
-    the UVs its tangents are any in the plane.
+    `normals` (F, 3, 3) as from `corner_normals`, `uv` (n, 3, 2) as the texture sees it, `point` (V,) the number of each
+    vertex's position, as from `distinct_points`. Where a face has no area in the UVs its tangents are any in the plane.
     """
-    corners, normals, uv = mesh.faces[faces], normals[faces], uv.astype(np.float64)
-    points = mesh.vertices[corners].astype(np.float64)
-    edges, spans = points[:, 1:] - points[:, :1], uv[:, 1:] - uv[:, :1]
-    area = spans[:, 0, 0] * spans[:, 1, 1] - spans[:, 0, 1] * spans[:, 1, 0]
-    side = np.where(area < 0, -1.0, 1.0)
-    along = (edges[:, 0] * spans[:, 1, 1:] - edges[:, 1] * spans[:, 0, 1:]) * side[:, None]
-    along = _in_plane(np.repeat(along[:, None], 3, axis=1), normals)
-    mirrored = np.repeat(side < 0, 3)
-    point = distinct_points(mesh.vertices)[0][corners.reshape(-1)]
+    corners, normals = np.ascontiguousarray(mesh.faces[faces]), np.ascontiguousarray(normals[faces])
+    spans = uv[:, 1:].astype(np.float64) - uv[:, :1]
+    mirrored = spans[:, 0, 0] * spans[:, 1, 1] - spans[:, 0, 1] * spans[:, 1, 0] < 0
     numbers = np.hstack([uv.reshape(-1, 2).astype(np.float32), normals.reshape(-1, 3)]) + np.float32(0)
-    sided = (point * 2 + mirrored).astype(np.uint32)[:, None]
-    _, shared = distinct_rows(np.hstack([numbers.view(np.uint32), sided]))
-    weighted = (along * _angles(points)[..., None]).reshape(-1, 3)
-    total = np.stack([np.bincount(shared, weighted[:, k]) for k in range(3)], axis=1)[shared]
-    tangents = _in_plane(total.reshape(-1, 3, 3), normals)
+    sided = (point[corners.reshape(-1)] * 2 + np.repeat(mirrored, 3)).astype(np.uint32)[:, None]
+    kept, shared = distinct_rows(np.hstack([numbers.view(np.uint32), sided]))
+    group = shared.astype(np.int64).reshape(-1, 3)
+    sums, _ = tangent_sums(mesh.vertices, corners, uv.astype(np.float64), normals, group, len(kept))
+    tangents = _in_plane(sums[group], normals)
     lost = ~tangents.any(-1)
     tangents[lost] = _any_tangent(normals[lost])
+    side = np.where(mirrored, -1.0, 1.0)
     return np.concatenate([tangents, np.repeat(side[:, None, None], 3, axis=1)], -1).astype(np.float32)
 
 
@@ -91,18 +89,6 @@ def _any_tangent(normals: np.ndarray) -> np.ndarray:
     """(n, 3): unit vectors across `normals` (n, 3)."""
     axis = np.eye(3)[np.abs(normals).argmin(-1)]
     return _in_plane(axis, normals)
-
-
-def _angles(points: np.ndarray) -> np.ndarray:
-    """(n, 3): the angles at the corners of triangles (n, 3, 3), radians."""
-    ahead = _with_unit_length(np.roll(points, -1, axis=1) - points)
-    behind = _with_unit_length(np.roll(points, 1, axis=1) - points)
-    return np.arccos((ahead * behind).sum(-1).clip(-1, 1))
-
-
-def _with_unit_length(vectors: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.where(length > 0, length, 1)
 
 
 @numba.njit(cache=True, nogil=True)

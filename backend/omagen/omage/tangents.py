@@ -19,17 +19,20 @@ def corner_tangents(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
     corners, uv, normals = mesh.faces.reshape(-1), mesh.uv.reshape(-1, 2), mesh.normals.reshape(-1, 3)
     _, group = split_corners(corners, uv, normals)
     group = group.reshape(-1, 3).astype(np.int64)
-    sums, sign = _sum(mesh.vertices, mesh.faces, mesh.uv, mesh.normals, group, int(group.max(initial=-1)) + 1)
+    sums, sign = tangent_sums(mesh.vertices, mesh.faces, mesh.uv, mesh.normals, group, int(group.max(initial=-1)) + 1)
     length = np.linalg.norm(sums, axis=1, keepdims=True)
     unit = np.where(length > 1e-12, sums / np.maximum(length, 1e-12), 0).astype(np.float32)
     return unit[group], sign
 
 
 @numba.njit(cache=True, nogil=True)
-def _sum(
+def tangent_sums(
     vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, normals: np.ndarray, group: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The weighted tangents of every group (count, 3) float64, and the sign of every face."""
+    """Sums of tangents by angle in the corners' planes, (count, 3) float64, and the sign of each face (F,) float32.
+
+    `group` (F, 3) int64: which sum each corner is part of; the others as in `Mesh`.
+    """
     sums = np.zeros((count, 3), np.float64)
     sign = np.ones(len(faces), np.float32)
     along, tangent = np.empty(3, np.float64), np.empty(3, np.float64)

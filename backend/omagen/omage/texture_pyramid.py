@@ -14,6 +14,8 @@ BYTE: Final = (np.arange(256) / 255).astype(np.float32)
 SRGB_BYTE: Final = to_linear(np.arange(256) / 255).astype(np.float32)
 UNIT: Final = np.float32(65535)
 """What 1 is in the smaller versions."""
+SPARE: Final = 4
+"""Numbers that look-ups, which read four channels at once, may read behind the last level"""
 
 
 class Pyramid:
@@ -27,11 +29,12 @@ class Pyramid:
         """`is_color`: sRGB in the first three channels; opacity is always linear."""
         self.pixels = texture.pixels
         """(H, W, 3 or 4) uint8, row 0 at the top"""
-        rgb = SRGB_BYTE if is_color else BYTE
-        self.table = np.stack([rgb, rgb, rgb, BYTE])
-        """(4, 256) float32: what a byte of level 0 means in each channel"""
-        self.coarse = np.empty(0, np.uint16)
-        """Levels 1 and up, one after the other, each (h, w, channels)"""
+        self.is_color = is_color
+        flat = np.ascontiguousarray(texture.pixels).reshape(-1)
+        self.texels = flat if len(flat) >= SPARE else np.pad(flat, (0, SPARE))
+        """The pixels one after the other, at least `SPARE` numbers"""
+        self.coarse = np.zeros(SPARE, np.uint16)[:0]
+        """Levels 1 and up, one after the other, each (h, w, channels); `SPARE` more numbers lie behind in memory"""
         self.layout = np.array([[*texture.pixels.shape[:2], 0]], np.int64)
         """(levels, 3): height, width and where in `coarse` the level starts; 0 for level 0"""
 
@@ -50,7 +53,8 @@ class Pyramid:
             rows, columns = _shares(int(height), half[0]), _shares(int(width), half[1])
             smaller = np.empty((*half, channels), np.uint16)
             if len(self.layout) == 1:
-                _halve_bytes(self.pixels, self.table, *rows, *columns, smaller)
+                rgb = SRGB_BYTE if self.is_color else BYTE
+                _halve_bytes(self.pixels, np.stack([rgb, rgb, rgb, BYTE]), *rows, *columns, smaller)
                 end = 0
             else:
                 above = levels[-1][-int(height * width * channels) :].reshape(int(height), int(width), channels)
@@ -58,7 +62,7 @@ class Pyramid:
                 end = int(start + height * width * channels)
             levels.append(smaller.reshape(-1))
             self.layout = np.concatenate([self.layout, [[*half, end]]])
-        self.coarse = np.concatenate(levels)
+        self.coarse = np.concatenate([*levels, np.zeros(SPARE, np.uint16)])[:-SPARE]
 
 
 def _shares(size: int, half: int) -> tuple[np.ndarray, np.ndarray]:
