@@ -15,7 +15,8 @@ import numpy as np
 from omagen import __version__, omage_layout
 from omagen.io.decoding import decode_image, file_title
 from omagen.omage import png
-from omagen.omage.npz import npz_bytes, omage_of_npz
+from omagen.omage.cores import on_cores
+from omagen.omage.npz import is_array_file, npz_bytes, omage_of_npz
 from omagen.omage.pictures import pictures_of, planes_of
 from omagen.omage.side_data import decode_charts, decode_seams, encode_charts, encode_seams, fit_charts
 from omagen.omage_layout import GEOMETRY_FILE, HEADER_FILE, PICTURE_FILES, SUFFIX, Header
@@ -54,8 +55,7 @@ def read_omage(path: Path) -> tuple[Omage, tuple[str, ...]]:
     if not path.is_file():
         raise _unreadable(f"There is no omage at {path.name!r}.")
     try:
-        with omage_layout.open_archive(path) as archive:
-            arrays = any(name.endswith(".npy") for name in archive.namelist())
+        arrays = is_array_file(path)
     except OmagenError:
         raise
     except Exception as error:  # a damaged archive makes zipfile raise almost anything
@@ -83,7 +83,8 @@ def omage_files(omage: Omage) -> dict[str, bytes]:
         charts="" if omage.chart is None else encode_charts(omage.chart),
         seams="" if omage.seam is None else encode_seams(omage.seam),
     )
-    return {name: png.encode_png(picture) for name, picture in pictures.items()} | {HEADER_FILE: header.encoded()}
+    encoded = on_cores(png.encode_png, pictures.values())
+    return dict(zip(pictures, encoded, strict=True)) | {HEADER_FILE: header.encoded()}
 
 
 def omage_of_files(files: Mapping[str, bytes], warnings: list[str]) -> Omage:

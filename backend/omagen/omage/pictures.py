@@ -7,6 +7,7 @@ from functools import cache
 from typing import Final
 
 import cv2
+import numba
 import numpy as np
 
 from omagen.geometry.color import to_linear, to_srgb
@@ -35,8 +36,7 @@ def pictures_of(planes: Mapping[str, np.ndarray | None]) -> tuple[dict[str, np.n
     position, occupancy = planes["position"], planes["occupancy"]
     assert position is not None and occupancy is not None
     geometry = np.empty((*occupancy.shape, 4), np.uint16)
-    np.multiply(_sixteen_bits(position), occupancy[..., None], out=geometry[..., :3])
-    np.multiply(occupancy, np.uint16(65535), out=geometry[..., 3])
+    _write_geometry(np.ascontiguousarray(position).reshape(-1, 3), occupancy.reshape(-1), geometry.reshape(-1, 4))
     pictures: dict[str, np.ndarray] = {GEOMETRY_FILE: geometry}
     if (normal := planes.get("normal")) is not None:
         pictures[NORMAL_FILE] = _sixteen_bits(normal)
@@ -51,7 +51,7 @@ def pictures_of(planes: Mapping[str, np.ndarray | None]) -> tuple[dict[str, np.n
     emission = planes.get("emission")
     if emission is not None and emission.max(initial=0) > 0:
         strength = max(float(emission.max()), 1.0)
-        pictures[EMISSION_FILE] = _srgb_bytes(emission / np.float32(strength))
+        pictures[EMISSION_FILE] = _srgb_bytes(emission, strength)
     return {file: picture[::-1] for file, picture in pictures.items()}, strength
 
 
@@ -110,20 +110,55 @@ def _occupancy(geometry: np.ndarray, warn: Warn) -> np.ndarray:
 
 def _sixteen_bits(signed: np.ndarray) -> np.ndarray:
     """-1..1 to uint16, rounded."""
-    scaled = signed * np.float32(32767.5)
-    scaled += np.float32(32768)  # the truncation below makes this rounding
-    return np.clip(scaled, 0, 65535, out=scaled).astype(np.uint16)
+    words = np.empty(signed.shape, np.uint16)
+    _write_scaled(np.ascontiguousarray(signed).reshape(-1), np.float32(32767.5), np.float32(32768), words.reshape(-1))
+    return words
 
 
 def _bytes(plane: np.ndarray) -> np.ndarray:
     """0..1 to uint8, rounded."""
-    return np.clip(plane * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
+    levels = np.empty(plane.shape, np.uint8)
+    _write_scaled(np.ascontiguousarray(plane).reshape(-1), np.float32(255), np.float32(0.5), levels.reshape(-1))
+    return levels
 
 
-def _srgb_bytes(linear: np.ndarray) -> np.ndarray:
-    """Linear light 0..1 to sRGB uint8 through a table of 2**16 steps, at most 0.03 of a step off."""
-    steps = np.clip(linear * np.float32(65535) + np.float32(0.5), 0, 65535).astype(np.uint16)
-    return _srgb_table()[steps]
+def _srgb_bytes(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
+    """Linear light 0..`strength` to sRGB uint8 through a table of 2**16 steps, at most 0.03 of a step off."""
+    levels = np.empty(linear.shape, np.uint8)
+    scale = np.float32(65535 / strength)
+    _write_looked_up(np.ascontiguousarray(linear).reshape(-1), scale, _srgb_table(), levels.reshape(-1))
+    return levels
+
+
+@numba.njit(cache=True, nogil=True)
+def _step(value: np.float32, scale: np.float32, shift: np.float32, most: np.float32) -> np.float32:
+    """`value` * `scale` + `shift` between 0 and `most`; what is not a number is 0. Cut off, it is rounded."""
+    step = value * scale + shift
+    return min(step, most) if step > 0 else np.float32(0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_scaled(numbers: np.ndarray, scale: np.float32, shift: np.float32, out: np.ndarray) -> None:
+    most = np.float32(2 ** (8 * out.itemsize) - 1)
+    for n in range(len(numbers)):
+        out[n] = np.int32(_step(numbers[n], scale, shift, most))
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_geometry(position: np.ndarray, occupancy: np.ndarray, out: np.ndarray) -> None:
+    for n in range(len(out)):
+        if not occupancy[n]:
+            out[n] = 0
+            continue
+        for k in range(3):
+            out[n, k] = np.int32(_step(position[n, k], np.float32(32767.5), np.float32(32768), np.float32(65535)))
+        out[n, 3] = 65535
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_looked_up(numbers: np.ndarray, scale: np.float32, table: np.ndarray, out: np.ndarray) -> None:
+    for n in range(len(numbers)):
+        out[n] = table[np.int32(_step(numbers[n], scale, np.float32(0.5), np.float32(65535)))]
 
 
 @cache

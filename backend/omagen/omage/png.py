@@ -9,7 +9,6 @@ the pixels.
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -135,7 +134,7 @@ def _decode_any(parts: _Parts, title: str) -> np.ndarray:
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", isal_zlib.crc32(content, isal_zlib.crc32(kind)))
 
 
 def _damaged(title: str, reason: str) -> OmagenError:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import numba
 import numpy as np
+
+from omagen.omage.cores import on_cores
+
+NEVER: Final = np.iinfo(np.uint16).max
 
 
 def dilate(planes: np.ndarray, occupancy: np.ndarray, steps: int | None = None) -> np.ndarray:
@@ -15,75 +22,77 @@ def dilate(planes: np.ndarray, occupancy: np.ndarray, steps: int | None = None) 
     Returns a new array; what no step reaches keeps its value.
     """
     grown = np.array(planes, np.float32, order="C")
-    if occupancy.shape != planes.shape[:2]:
-        raise ValueError(f"the occupancy is {occupancy.shape}, the planes are {planes.shape}")
-    state = np.zeros((occupancy.shape[0] + 2, occupancy.shape[1] + 2), np.uint8)
-    state[1:-1, 1:-1] = occupancy
-    _grow(grown.reshape(*occupancy.shape, -1), state, np.iinfo(np.int64).max if steps is None else steps)
+    dilate_all([grown], occupancy, steps)
     return grown
 
 
-@numba.njit(cache=True, nogil=True)
-def _grow(planes: np.ndarray, state: np.ndarray, steps: int) -> None:
-    """`state`: 0 empty, 1 filled, 2 filled in this step, with a border of one that is never filled (3)."""
-    height, width, channels = planes.shape
-    state[0, :] = state[height + 1, :] = 3
-    state[:, 0] = state[:, width + 1] = 3
-    ring = _first_ring(state, height, width)
-    step = 0
-    while step < steps and len(ring):
-        for place in ring:
-            i, j = place // width, place % width
-            _fill(planes, state, i, j, channels)
-            state[i + 1, j + 1] = 2
-        for place in ring:
-            state[place // width + 1, place % width + 1] = 1
-        ring = _next_ring(state, ring, width)
-        step += 1
+def dilate_all(planes: Sequence[np.ndarray], occupancy: np.ndarray, steps: int | None = None) -> None:
+    """Like `dilate` for several `planes` at once and in place; they are float32 and C-contiguous."""
+    for plane in planes:
+        if occupancy.shape != plane.shape[:2]:
+            raise ValueError(f"the occupancy is {occupancy.shape}, the planes are {plane.shape}")
+    step = np.full((occupancy.shape[0] + 2, occupancy.shape[1] + 2), NEVER, np.uint16)
+    rings, ends = _rings(occupancy, step, NEVER - 1 if steps is None else min(steps, NEVER - 1))
+    on_cores(lambda plane: _fill(plane.reshape(*occupancy.shape, -1), step, rings, ends), planes)
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(planes: np.ndarray, state: np.ndarray, i: int, j: int, channels: int) -> None:
-    weight = np.float32(0.0)
-    planes[i, j, :] = 0.0
-    for di in range(-1, 2):
-        for dj in range(-1, 2):
-            if state[i + di + 1, j + dj + 1] == 1:
-                share = np.float32(1.0) if di != 0 and dj != 0 else np.float32(2.0)
-                weight += share
-                for k in range(channels):
-                    planes[i, j, k] += share * planes[i + di, j + dj, k]
-    for k in range(channels):
-        planes[i, j, k] /= weight
+def _rings(occupancy: np.ndarray, step: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Number the pixels, in `step` with a border of one around, by when they are filled: 0 those that are occupied.
 
-
-@numba.njit(cache=True, nogil=True)
-def _first_ring(state: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The empty pixels beside filled ones, as i * width + j."""
+    Returns the others, as i * width + j, ring after ring, and where each ring ends.
+    """
+    height, width = occupancy.shape
     count = 0
-    ring = np.empty(1024, np.int64)
+    for i in range(height):
+        for j in range(width):
+            if occupancy[i, j]:
+                step[i + 1, j + 1] = 0
+    rings = np.empty(1024, np.int32)
     for i in range(1, height + 1):
         for j in range(1, width + 1):
-            if state[i, j] == 0 and (
-                state[i - 1, j] == 1 or state[i + 1, j] == 1 or state[i, j - 1] == 1 or state[i, j + 1] == 1
+            if step[i, j] != 0 and (
+                step[i - 1, j] == 0 or step[i + 1, j] == 0 or step[i, j - 1] == 0 or step[i, j + 1] == 0
             ):
-                if count == len(ring):
-                    ring = np.concatenate((ring, np.empty(count, np.int64)))
-                ring[count] = (i - 1) * width + j - 1
+                if count == len(rings):
+                    rings = np.concatenate((rings, np.empty(count, np.int32)))
+                rings[count] = (i - 1) * width + j - 1
                 count += 1
-    return ring[:count].copy()
+    ends = np.zeros(steps + 1, np.int64)
+    done, first = 0, 0
+    while done < steps and count > first:
+        done += 1
+        ends[done] = count
+        if count + 4 * (count - first) > len(rings):
+            rings = np.concatenate((rings, np.empty(max(count, 4 * (count - first)), np.int32)))
+        for n in range(first, count):
+            step[rings[n] // width + 1, rings[n] % width + 1] = done
+        first, last = count, count
+        for n in range(ends[done - 1], last):
+            i, j = rings[n] // width + 1, rings[n] % width + 1
+            for di, dj in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+                v, u = i + di, j + dj
+                if 0 < v <= height and 0 < u <= width and step[v, u] == NEVER:
+                    step[v, u] = NEVER - 1  # it waits for its own step
+                    rings[count] = (v - 1) * width + u - 1
+                    count += 1
+    return rings[: ends[done]], ends[: done + 1]
 
 
 @numba.njit(cache=True, nogil=True)
-def _next_ring(state: np.ndarray, ring: np.ndarray, width: int) -> np.ndarray:
-    """The empty pixels beside those of `ring`; each is marked 2 while it waits, which `_fill` takes for empty."""
-    found = np.empty(4 * len(ring), np.int64)
-    count = 0
-    for place in ring:
-        i, j = place // width + 1, place % width + 1
-        for di, dj in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-            if state[i + di, j + dj] == 0:
-                state[i + di, j + dj] = 2
-                found[count] = (i + di - 1) * width + j + dj - 1
-                count += 1
-    return found[:count].copy()
+def _fill(planes: np.ndarray, step: np.ndarray, rings: np.ndarray, ends: np.ndarray) -> None:
+    width, channels = planes.shape[1:]
+    for ring in range(1, len(ends)):
+        for n in range(ends[ring - 1], ends[ring]):
+            i, j = rings[n] // width, rings[n] % width
+            weight = np.float32(0.0)
+            planes[i, j, :] = 0.0
+            for di in range(-1, 2):
+                for dj in range(-1, 2):
+                    if step[i + di + 1, j + dj + 1] < ring:
+                        share = np.float32(1.0) if di != 0 and dj != 0 else np.float32(2.0)
+                        weight += share
+                        for k in range(channels):
+                            planes[i, j, k] += share * planes[i + di, j + dj, k]
+            for k in range(channels):
+                planes[i, j, k] /= weight
