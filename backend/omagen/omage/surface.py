@@ -42,14 +42,19 @@ class SurfaceSamples:
 
 
 def sample_surface(
-    mesh: Mesh, face: np.ndarray, bary: np.ndarray, pixel_uv: np.ndarray | None = None
+    mesh: Mesh,
+    face: np.ndarray,
+    bary: np.ndarray,
+    pixel_uv: np.ndarray | None = None,
+    into: tuple[SurfaceSamples, np.ndarray] | None = None,
 ) -> SurfaceSamples:
     """The materials of `mesh` at points of it, textures averaged over what one pixel of a layout covers.
 
     `face`: (N,) int32 into `mesh.faces`; `bary`: (N, 2) float32, the weights of corners 1 and 2. `pixel_uv`: (F, 3, 2),
     where the layout puts the corners of each face of the mesh, in pixels; NaN for faces that it leaves out. None, or a
     face without area there, means that textures are looked up at points. Several points of one face in a row are
-    cheapest. Where a mesh has no normals they are smooth up to a crease (see `corner_normals`).
+    cheapest. Where a mesh has no normals they are smooth up to a crease (see `corner_normals`). `into`: samples that
+    are filled and returned instead of new ones, and the row (N,) int32 of each point in them.
     """
     face = np.ascontiguousarray(face, np.int32)
     bary = np.ascontiguousarray(bary, np.float32)
@@ -57,9 +62,9 @@ def sample_surface(
         pixel_uv = np.zeros((len(mesh.faces), 3, 2))
     surface = _Surface(mesh, corner_normals(mesh), np.ascontiguousarray(pixel_uv, np.float64))
     materials = mesh.materials or (Material(),)
-    samples = _empty(len(face))
+    samples, row = into or (blank_samples(len(face)), None)
     if mesh.material_index is None or len(materials) == 1:
-        surface.sample(materials[0], None, face, bary, samples)
+        surface.sample(materials[0], row, face, bary, samples)
         return samples
     index = mesh.material_index[face]
     order = np.argsort(index, kind="stable").astype(np.int32)
@@ -67,14 +72,16 @@ def sample_surface(
     for number, material in enumerate(materials):
         which = order[ends[number] : ends[number + 1]]
         if len(which):
-            surface.sample(material, which, face[which], bary[which], samples)
+            surface.sample(material, which if row is None else row[which], face[which], bary[which], samples)
         surface.forget(materials[number + 1 :])
     return samples
 
 
-def _empty(count: int) -> SurfaceSamples:
+def blank_samples(count: int) -> SurfaceSamples:
+    """`count` samples, all 0."""
+
     def plane(*channels: int) -> np.ndarray:
-        return np.empty((count, *channels), np.float32)
+        return np.zeros((count, *channels), np.float32)
 
     return SurfaceSamples(plane(3), plane(), plane(), plane(), plane(3), plane(3))
 
@@ -105,9 +112,9 @@ class _Surface:
         self._point: np.ndarray | None = None
 
     def sample(
-        self, material: Material, which: np.ndarray | None, face: np.ndarray, bary: np.ndarray, samples: SurfaceSamples
+        self, material: Material, row: np.ndarray | None, face: np.ndarray, bary: np.ndarray, samples: SurfaceSamples
     ) -> None:
-        """Fill in `samples`, or `which` (n,) of them: points on `face` (n,) at `bary` (n, 2), all of `material`."""
+        """Fill in `samples`, or the rows `row` (n,) of them: points on `face` (n,), all of `material`."""
         used = np.zeros(len(self._mesh.faces), np.bool_)
         used[face] = True
         color, packed, bumps, light = self._lookups(material, used)
@@ -117,7 +124,7 @@ class _Surface:
             corner, tangents = self._tangents(texture, bumps.uv, used)
 
         def fill(part: slice) -> None:
-            into, f, b = part if which is None else which[part], face[part], bary[part]
+            into, f, b = part if row is None else row[part], face[part], bary[part]
             values = _times(material.base_color, color, f, b)
             if self._mesh.colors is not None:
                 values *= interpolate(self._mesh.colors, self._mesh.faces, f, b)

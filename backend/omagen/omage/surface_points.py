@@ -70,3 +70,16 @@ def bend(
             else:
                 x, y, z = normal[n, 0], normal[n, 1], normal[n, 2]
         normal[n, 0], normal[n, 1], normal[n, 2] = x, y, z
+
+
+@numba.njit(cache=True, nogil=True)
+def interpolate_exactly(values: np.ndarray, corner: np.ndarray, face: np.ndarray, bary: np.ndarray) -> np.ndarray:
+    """Like `interpolate` for `values` (M, C) float64, in that precision throughout: (N, C) float64."""
+    out = np.empty((len(face), values.shape[1]), np.float64)
+    for n in range(len(face)):
+        a, b, c = corner[face[n], 0], corner[face[n], 1], corner[face[n], 2]
+        w1, w2 = float(bary[n, 0]), float(bary[n, 1])
+        w0 = 1.0 - (w1 + w2)
+        for k in range(values.shape[1]):
+            out[n, k] = w0 * values[a, k] + w1 * values[b, k] + w2 * values[c, k]
+    return out
