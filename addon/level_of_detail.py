@@ -37,7 +37,8 @@ def wanted(obj: bpy.types.Object) -> int:
     """What the slider shows: what was asked for last, else what the object has."""
     wish = _wishes.get(obj.session_uid)
     if wish is None or (wish.task is not None and wish.task.ended):
-        return obj.omage.resolution or full(obj)
+        made = obj.omage.resolution
+        return full(obj) if made in (0, obj.omage.full_resolution) else made
     return wish.resolution
 
 

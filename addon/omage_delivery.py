@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from ..backend.omagen.protocol import ErrorCode, Job, OmagenError
 from . import delivery, editors, omages
 from .client.api import Client
 from .delivery import OBJECT_FILE, PROVENANCE, push_undo
-from .scene import patches, write_patches
+from .scene import patches, vertex_groups, write_patches
 from .scene.glb import ObjectArrays, read_object
 from .scene.omage_files import read_files
 from .scene.replace_mesh import DECODED, is_replaceable, replace_mesh
@@ -54,7 +54,9 @@ class Decoding:
     """What becomes of the charts, as the engine's parameter says it"""
     patch_image: bool = False
     resolution: int = 0
-    """At which the omage is decoded"""
+    """At which the omage is decoded; 0: its own"""
+    omage: tuple[Header, Mapping[str, bytes]] | None = None
+    """Of an omage from disk that has no images yet, what they will be made of"""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class _Decoded:
     arrays: ObjectArrays
     parts: tuple[ObjectArrays, ...]
     patch_picture: bytes
-    omage: tuple[Header, dict[str, bytes]] | None
-    """The omage itself, where the backend had to convert it first"""
+    omage: tuple[Header, Mapping[str, bytes]] | None
+    """What images are to be made of"""
 
 
 def omage_delivery(encoded: Encoded, then: Callable[[bpy.types.Image], Task] | None = None) -> Delivery:
@@ -91,8 +93,8 @@ def mesh_delivery(decoding: Decoding) -> Delivery:
 
     def fetch(client: Client, job: Job) -> _Decoded:
         arrays = read_object(client.download(job.id, OBJECT_FILE))
-        omage = None
-        if not decoding.geometry and OMAGE_FILE in job.files:
+        omage = decoding.omage
+        if not decoding.geometry and OMAGE_FILE in job.files:  # the backend had to convert it
             omage = read_files(client.download(job.id, OMAGE_FILE))
         parts: tuple[ObjectArrays, ...] = ()
         if decoding.parts == OBJECTS:
@@ -153,6 +155,7 @@ def _write_whole(
         obj = _write_new(arrays, decoding, geometry)
     obj[PROVENANCE] = json.dumps(delivery.provenance(job, warnings), ensure_ascii=False)
     obj.omage.resolution = decoding.resolution
+    obj.omage.full_resolution = geometry.size[0] if geometry is not None else 0
     if arrays.patches is not None and decoding.parts == FACE_SETS:
         write_patches.write_face_sets(obj.data, arrays.patches)
     if arrays.patches is not None and decoding.parts == GROUPS:
@@ -169,6 +172,8 @@ def _replace(obj: bpy.types.Object, arrays: ObjectArrays, geometry: bpy.types.Im
         obj.omage.original = own
         if own.shape_keys:
             warnings.append("Shape keys stay with the original mesh.")
+    if obj.omage.original is not None and not obj.omage.modifiers_applied:
+        vertex_groups.carry_over(obj.omage.original, obj)
     shown = [m for m in obj.modifiers if obj.omage.modifiers_applied and (m.show_viewport or m.show_render)]
     if shown:
         # They are in the omage already: shown again, a mirror would mirror twice.

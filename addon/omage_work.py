@@ -8,6 +8,7 @@ from typing import Any, Final
 import bpy
 from mathutils import Matrix
 
+from ..backend.omagen.omage_layout import Header
 from ..backend.omagen.protocol import ErrorCode, OmagenError, Value
 from . import omages, parameters, preferences, runtime
 from .omage_delivery import WHOLE, Decoding, Encoded, mesh_delivery, omage_delivery
@@ -90,16 +91,18 @@ def decode(
 
 
 def decode_file(context: bpy.types.Context, source: Sendable, title: str, chosen: Mapping[str, Value]) -> Task:
-    """Decode an omage that is not in this file, at the 3D cursor."""
+    """Decode an omage that the backend has to read first, at the 3D cursor; its images come with the mesh."""
     return _decode(context, source, title, at_cursor(context), chosen)
 
 
-def bring_in(context: bpy.types.Context, files: OmageFiles, title: str, chosen: Mapping[str, Value]) -> Task:
-    """Make the images of an omage from disk, and decode it into a new object at the 3D cursor."""
-    assert files.header is not None
-    maps = {name: data for name, data in files.maps.items() if isinstance(data, bytes)}
-    geometry = omages.write(files.header, maps, title, at_cursor(context), {})
-    return decode(context, geometry, chosen, new_object=True)
+def bring_in(
+    context: bpy.types.Context, header: Header, maps: Mapping[str, bytes], title: str, chosen: Mapping[str, Value]
+) -> Task:
+    """Decode an omage from disk into a new object at the 3D cursor; its images come with the mesh. `maps`: PNG bytes"""
+    return _decode(
+        context, OmageFiles(header, maps).packed, title, at_cursor(context), chosen, omage=(header, maps),
+        full=header.resolution,
+    )  # fmt: skip
 
 
 def at_cursor(context: bpy.types.Context) -> Matrix:
@@ -123,10 +126,11 @@ def _decode(
     replaced: int = 0,
     patch_image: bool = False,
     full: int = 0,
+    omage: tuple[Header, Mapping[str, bytes]] | None = None,
 ) -> Task:
     decoding = Decoding(
         title, matrix, geometry, replaced, str(chosen.get("parts", WHOLE)), patch_image,
-        int(chosen.get("resolution", 0)) or full,
+        int(chosen.get("resolution", 0)) or full, omage,
     )  # fmt: skip
     sent = _submission(context, DECODE, title, {"omage": source}, chosen)
     return runtime.current().submit(f"Decode {title}", sent.send, mesh_delivery(decoding), DECODE, replaced)

@@ -17,7 +17,7 @@ from mathutils import Matrix
 
 from ..backend.omagen.omage_layout import Header
 from ..backend.omagen.protocol import ErrorCode, OmagenError
-from .scene import omage_images, omage_material
+from .scene import map_names, omage_images, omage_material
 from .scene.omage_files import GEOMETRY, MAPS, OTHERS, MapKind, OmageFiles
 
 
@@ -48,6 +48,8 @@ class OmageObject(bpy.types.PropertyGroup):
     )
     resolution: IntProperty(options={"HIDDEN"})
     """What the object was last decoded at; 0 before"""
+    full_resolution: IntProperty(options={"HIDDEN"})
+    """What the omage itself had then: an object that was decoded in full follows an omage that is scaled"""
     original: PointerProperty(type=bpy.types.Mesh)
     """The mesh before the first decoding replaced it"""
     modifiers_applied: BoolProperty(options={"HIDDEN"})
@@ -78,9 +80,16 @@ def objects_of(geometry: bpy.types.Image) -> list[bpy.types.Object]:
 
 
 def title_of(geometry: bpy.types.Image) -> str:
-    """What an omage is called: its object's name, else that of its images."""
+    """What an omage is called: its object's name, else what it was called when it was made."""
     objects = objects_of(geometry)
-    return objects[0].name if objects else geometry.name.removesuffix(f" {GEOMETRY.title}")
+    return objects[0].name if objects else header_name(geometry)
+
+
+def header_name(geometry: bpy.types.Image) -> str:
+    try:
+        return header_of(geometry).name
+    except OmagenError:  # damaged; decoding says so
+        return geometry.name
 
 
 def header_of(geometry: bpy.types.Image) -> Header:
@@ -136,9 +145,8 @@ def adopt(geometry: bpy.types.Image) -> None:
             "Choose another.",
         )
     others = omage_images.named_like(geometry, [image for image in bpy.data.images if image != geometry])
-    name = geometry.name.removesuffix(f" {GEOMETRY.title}")
     try:
-        header = Header(width, name=name[:200], alpha_mode="OPAQUE")
+        header = Header(width, name=(map_names.title(map_names.without_suffix(geometry.name)) or geometry.name)[:200])
         link(geometry, others, Header.decoded(header.encoded()))
     except OmagenError as error:
         raise OmagenError(error.code, f"{geometry.name!r} cannot be an omage: {error.message}", error.remedy) from error

@@ -13,7 +13,9 @@ from bpy.props import StringProperty
 from ...backend.omagen import omage_layout
 from ...backend.omagen.protocol import ErrorCode, OmagenError
 from .. import omage_work, omages
-from ..scene.omage_files import OmageFiles, checked
+from ..scene import omage_folder, png
+from ..scene.map_names import PICTURES
+from ..scene.omage_files import check_size, checked
 from ..scene.read_image import picture_file
 from ..task import Task
 from .generate import parse_parameters
@@ -21,6 +23,8 @@ from .omage import PARAMETERS, shown_omage
 from .task_operator import TaskOperator
 
 NPZ = ".npz"
+FILES = ";".join(f"*{suffix}" for suffix in (omage_layout.SUFFIX, NPZ, *PICTURES))
+FILES += f";{omage_layout.HEADER_FILE}"
 
 
 class OMAGEN_OT_omage_import(TaskOperator, bpy.types.Operator):
@@ -32,11 +36,11 @@ class OMAGEN_OT_omage_import(TaskOperator, bpy.types.Operator):
 
     filepath: StringProperty(
         name="File",
-        description=".omage, .npz of the published layout, or the omage.json of a folder",
+        description=".omage, .npz of the published layout, or one of the pictures in a folder",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
-    filter_glob: StringProperty(default=f"*{omage_layout.SUFFIX};*{NPZ};{omage_layout.HEADER_FILE}", options={"HIDDEN"})
+    filter_glob: StringProperty(default=FILES, options={"HIDDEN"})
     parameters: StringProperty(**PARAMETERS)
     browsed: bool = False
 
@@ -52,21 +56,27 @@ class OMAGEN_OT_omage_import(TaskOperator, bpy.types.Operator):
         return TaskOperator.invoke(self, context, None) if self.browsed else super().execute(context)
 
     def start(self, context: bpy.types.Context) -> Task:
-        path = picture_file(self.filepath)
+        path = _chosen(self.filepath)
         chosen = omage_work.settings_of(context, omage_work.DECODE, parse_parameters(self.parameters))
         chosen |= {"resolution": 0} if "resolution" not in parse_parameters(self.parameters) else {}
         if path.suffix.lower() == NPZ:
             return omage_work.decode_file(context, path, path.stem, chosen)
         try:
-            folder = path.parent if path.suffix.lower() == ".json" else None
-            files = _of_folder(folder) if folder else omage_layout.unpack(path)
+            packed = path.is_file() and path.suffix.lower() not in (".json", *PICTURES)
+            files = omage_layout.unpack(path) if packed else omage_folder.read_folder(path)
         except OSError as error:
             raise OmagenError(
                 ErrorCode.INPUT, f"{error.filename} cannot be read: {error.strerror}.", "Choose another file."
             ) from error
+        title = path.stem if packed else omage_folder.title_of(path)
+        if not omage_folder.is_ready(files):
+            for name, data in files.items():
+                if data.startswith(png.SIGNATURE):
+                    check_size(name, data)
+            return omage_work.decode_file(context, omage_layout.pack(files), title, chosen)
         header, maps = checked(files)
-        title = header.name if header.name != "object" else (folder or path).stem
-        return omage_work.bring_in(context, OmageFiles(header, maps), title, chosen)
+        title = header.name if header.name != "object" else title
+        return omage_work.bring_in(context, header, maps, title, chosen)
 
 
 class OMAGEN_OT_omage_export(bpy.types.Operator):
@@ -118,22 +128,12 @@ class OMAGEN_FH_omage(bpy.types.FileHandler):
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-def _of_folder(folder: Path) -> dict[str, bytes]:
-    """The files of an omage in a folder. Raises OSError, and `OmagenError` (input) without geometry or too large."""
-    files = {}
-    for name in omage_layout.FILES:
-        path = folder / name
-        if not path.is_file():
-            continue
-        if path.stat().st_size > omage_layout.MAX_PICTURE_BYTES:
-            raise OmagenError(ErrorCode.INPUT, f"{name} is too large.", "Choose another omage.")
-        files[name] = path.read_bytes()
-    if omage_layout.GEOMETRY_FILE not in files:
-        raise OmagenError(
-            ErrorCode.INPUT, f"There is no {omage_layout.GEOMETRY_FILE} beside {omage_layout.HEADER_FILE}.",
-            "Choose the omage.json of a whole folder.",
-        )  # fmt: skip
-    return files
+def _chosen(path: str) -> Path:
+    """The file or folder of a path in Blender's notation. Raises `OmagenError` (input) where there is none."""
+    if not path:
+        raise OmagenError(ErrorCode.INPUT, "No file is chosen.", "Choose an omage's file or one of its pictures.")
+    folder = Path(bpy.path.abspath(path)).expanduser()
+    return folder if folder.is_dir() else picture_file(path)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+CLOSED: Final = 1e-5
+"""Seams that gape less, as a share of the object's size, are what rounding leaves."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -20,15 +23,17 @@ def _small(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
+def _seams(share: float) -> str:
+    return f"seams {_small(share)}" if share >= CLOSED else "seams closed"
+
+
 def _parts(lost: float) -> str:
     return f"{int(lost)} part{'' if lost == 1 else 's'} lost" if lost else "all parts kept"
 
 
 FIGURES: Final = (
     Figure("chamfer", "Distance", lambda v: f"Chamfer {_small(v)}", "Mean distance from the original, of its size"),
-    Figure(
-        "seam_gap", "Seams", lambda v: f"seams {_small(v)}" if v else "seams closed", "How far seams gape, likewise"
-    ),
+    Figure("seam_gap", "Seams", _seams, "How far seams gape, likewise"),
     Figure("occupancy", "Occupancy", lambda v: f"{v:.0%} used", "Share of the pixels that hold surface"),
     Figure("lost_components", "Parts", _parts, "Parts of the mesh that are too small for the resolution"),
     Figure("texel_density", "Density", lambda v: f"{v:,.3g} px per m", "Pixels per metre of surface"),

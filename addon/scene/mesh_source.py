@@ -6,7 +6,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -42,6 +42,27 @@ class Piece:
     materials: Sequence[MaterialSource]
     matrix: np.ndarray
     """(4, 4) float64, from the object's own frame to that of the whole"""
+
+    @property
+    def triangles(self) -> int:
+        corners = self.corner_vertex if self.triangle_corners is None else self.triangle_corners
+        return len(corners) // 3
+
+    def finite(self) -> Piece:
+        """Without the triangles at vertices whose position is not a number, as broken modifiers leave them."""
+        valid = np.isfinite(self.positions).all(axis=1)
+        if valid.all():
+            return self
+        corners = self.triangle_corners
+        if corners is None:
+            corners = np.arange(len(self.corner_vertex), dtype=np.int32)
+        kept = valid[self.corner_vertex[corners]].reshape(-1, 3).all(axis=1)
+        return replace(
+            self,
+            positions=np.where(valid[:, None], self.positions, np.float32(0)),
+            triangle_corners=corners.reshape(-1, 3)[kept].reshape(-1),
+            triangle_material=None if self.triangle_material is None else self.triangle_material[kept],
+        )
 
     def corners_of(self, material: int) -> np.ndarray:
         """(3N,) corners of the triangles that have a material, turned around where `matrix` mirrors."""

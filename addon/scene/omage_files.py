@@ -98,18 +98,27 @@ def checked(files: Mapping[str, bytes]) -> tuple[Header, dict[str, bytes]]:
     """The same for the files of a folder."""
     maps = {kind.file: files[kind.file] for kind in MAPS if kind.file in files}
     for name, data in maps.items():
-        try:
-            width, height = png.size(data)
-        except ValueError as error:
-            raise unreadable(name, str(error)) from error
-        # Blender reserves what a picture claims to have before it reads any of it.
-        if max(width, height) > omage_layout.MAX_RESOLUTION:
-            raise unreadable(name, f"it is {width} x {height}, and {omage_layout.MAX_RESOLUTION} is the most")
-        if name == omage_layout.GEOMETRY_FILE and width != height:
-            raise unreadable(name, f"it is {width} x {height}, and not a square")
+        if not data.startswith(png.SIGNATURE):
+            raise unreadable(name, "it is no PNG picture")
+        check_size(name, data)
     if omage_layout.HEADER_FILE in files:
         return Header.decoded(files[omage_layout.HEADER_FILE]), maps
     return Header(png.size(maps[omage_layout.GEOMETRY_FILE])[0]), maps
+
+
+def check_size(name: str, data: bytes) -> None:
+    """Raise `OmagenError` (input) for a PNG picture that is too large, or that cannot be a geometry.
+
+    Blender reserves what a picture claims to have before it reads any of it.
+    """
+    try:
+        width, height = png.size(data)
+    except ValueError as error:
+        raise unreadable(name, str(error)) from error
+    if max(width, height) > omage_layout.MAX_RESOLUTION:
+        raise unreadable(name, f"it is {width} x {height}, and {omage_layout.MAX_RESOLUTION} is the most")
+    if name == omage_layout.GEOMETRY_FILE and width != height:
+        raise unreadable(name, f"it is {width} x {height}, and not a square")
 
 
 def unreadable(name: str, problem: str) -> OmagenError:

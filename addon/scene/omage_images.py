@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import bpy
 
-from . import png
+from . import map_names, png
 from .omage_files import GEOMETRY, OTHERS, MapKind, MapPixels, unreadable
 from .read_image import read_pixels
 
@@ -54,15 +54,9 @@ def prepare(kind: MapKind, image: bpy.types.Image) -> None:
 
 def named_like(geometry: bpy.types.Image, images: Sequence[bpy.types.Image]) -> dict[str, bpy.types.Image]:
     """The other maps of a geometry image, by their names: `chair geometry.png` goes with `Chair Albedo`."""
-    stem = _stem(geometry.name)
-    if not stem.endswith(GEOMETRY.name):
+    beginning, kind = map_names.parts(map_names.without_suffix(geometry.name))
+    if kind is not GEOMETRY:
         return {}
-    wanted = {stem.removesuffix(GEOMETRY.name) + kind.name: kind.name for kind in OTHERS}
-    return {wanted[_stem(image.name)]: image for image in images if _stem(image.name) in wanted}
-
-
-def _stem(name: str) -> str:
-    name = name.casefold()
-    for suffix in (".png", ".exr", ".tif", ".tiff"):
-        name = name.removesuffix(suffix)
-    return name
+    wanted = {map_names.plain(beginning + kind.name): kind.name for kind in OTHERS}
+    named = {map_names.plain(map_names.without_suffix(image.name)): image for image in images}
+    return {wanted[name]: image for name, image in named.items() if name in wanted}

@@ -40,6 +40,11 @@ def size(data: bytes) -> tuple[int, int]:
     return struct.unpack_from(">II", data, 16)
 
 
+def has_alpha(data: bytes) -> bool:
+    """Whether a PNG file says that every pixel has a transparency of its own."""
+    return len(data) > 25 and data[25] in (4, 6)
+
+
 def _filtered(strip: np.ndarray) -> np.ndarray:
     """The bytes of a strip's rows, each with its filter's number before it."""
     rows, pixel = len(strip), strip.shape[2] * strip.itemsize

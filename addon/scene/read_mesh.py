@@ -20,6 +20,8 @@ from .read_material import MaterialReader
 
 SURFACES: Final = {"MESH", "CURVE", "SURFACE", "META", "FONT"}
 """Types of objects that have, or can be made into, a surface."""
+FARTHEST: Final = 1e9
+"""Metres; the backend takes nothing beyond, where 32-bit numbers cannot tell apart the points of an object."""
 
 
 def has_surface(obj: bpy.types.Object) -> bool:
@@ -51,6 +53,18 @@ class MeshReader:
         self._depsgraph = self._context.evaluated_depsgraph_get()
         to_frame = _into(frame)
         pieces = [piece for obj in objects for piece in self._pieces(obj, to_frame)]
+        if any(np.abs(piece.positions).max() > FARTHEST for piece in pieces):
+            raise OmagenError(
+                ErrorCode.INPUT,
+                f"{name!r} reaches farther than {FARTHEST:g} m from its origin.",
+                "Look for a vertex that has gone astray, or scale the object down.",
+            )
+        if pieces and not any(np.ptp(piece.positions, axis=0).any() for piece in pieces):
+            raise OmagenError(
+                ErrorCode.INPUT,
+                f"All vertices of {name!r} are in one place.",
+                "An omage needs a surface: choose an object that has a size.",
+            )
         if not pieces:
             one = len(objects) == 1
             raise OmagenError(
@@ -86,7 +100,19 @@ class MeshReader:
             materials = [self._material(material) for material in mesh.materials] or [self._material(None)]
             if obj.type == "MESH":  # a slot may hold the object's own material instead of the mesh's
                 materials = [self._material(slot.material) for slot in obj.material_slots] or materials
-            return _piece_of(mesh, materials, matrix)
+            piece = _piece_of(mesh, materials, matrix)
+        lost = piece.triangles - (whole := piece.finite()).triangles
+        if not whole.triangles:
+            raise OmagenError(
+                ErrorCode.INPUT,
+                f"Every face of {obj.name!r} has a vertex without a valid position.",
+                "Look at its modifiers, or undo what broke it.",
+            )
+        if lost:
+            self._materials.warnings.append(
+                f"{lost:,} triangles of {obj.name!r} are left out: their vertices have no valid position."
+            )
+        return whole
 
     def _material(self, material: bpy.types.Material | None) -> MaterialSource:
         key = material.name_full if material else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omagen.protocol import ErrorCode, OmagenError
-from omagen.shapes import Mesh, Omage, Picture
+from omagen.shapes import DecodedOmage, Mesh, Omage, Picture
 
 PREVIEW_SIZE = 256
 """Pixels a side of `preview.png`."""
@@ -16,15 +16,21 @@ PREVIEW_RESOLUTION = 256
 
 
 def write_shape(
-    shape: Mesh | Picture | Omage, folder: Path, provenance: dict[str, Any], progress: Callable[[str, float], None]
+    shape: Mesh | Picture | Omage | DecodedOmage,
+    folder: Path,
+    provenance: dict[str, Any],
+    progress: Callable[[str, float], None],
 ) -> dict[str, Any]:
     """Write `object.glb`, `picture.png` or `object.omage`, and `preview.png` into `folder`; returns the quality report.
 
+    What was decoded gives both `object.glb` and `object.omage`.
     Raises `OmagenError`: geometry for a shape without content, environment for a full disk, cancelled from `progress`.
     """
     try:
         if isinstance(shape, Mesh):
             return _write_mesh(shape, folder, provenance, progress)
+        if isinstance(shape, DecodedOmage):
+            return _write_decoded(shape, folder, provenance, progress)
         if isinstance(shape, Omage):
             return _write_omage(shape, folder, progress)
         return _write_picture(shape, folder, progress)
@@ -68,6 +74,16 @@ def _write_omage(omage: Omage, folder: Path, progress: Callable[[str, float], No
     mesh, decoding = decode(omage, resolution=min(omage.resolution, PREVIEW_RESOLUTION))
     (folder / "preview.png").write_bytes(encode_png(render_preview(mesh, PREVIEW_SIZE)))
     return layout_report(omage) | {"charts": decoding["charts"]}
+
+
+def _write_decoded(
+    decoded: DecodedOmage, folder: Path, provenance: dict[str, Any], progress: Callable[[str, float], None]
+) -> dict[str, Any]:
+    from omagen.omage.files import write_omage
+
+    progress("Writing the omage", 0.0)
+    write_omage(decoded.omage, folder / "object.omage")
+    return _write_mesh(decoded.mesh, folder, provenance, progress)
 
 
 def _write_picture(picture: Picture, folder: Path, progress: Callable[[str, float], None]) -> dict[str, Any]:

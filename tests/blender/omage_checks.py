@@ -14,7 +14,20 @@ import bpy
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from omage_scene import counts, decode, encode, monkey, paint, part, pixels, points, run_checks, runtime, scene_state
+from omage_scene import (
+    counts,
+    decode,
+    encode,
+    failure,
+    monkey,
+    paint,
+    part,
+    pixels,
+    points,
+    run_checks,
+    runtime,
+    scene_state,
+)
 
 
 def check_encoding_brings_linked_and_packed_images_and_touches_nothing_else():
@@ -197,6 +210,37 @@ def check_the_slider_waits_and_newer_wishes_take_the_place_of_older_ones():
         part("timers").pump()
         time.sleep(0.01)
     assert [task.error and str(task.error.code) for task in runtime().tasks[-2:]] == ["cancelled", None]
+
+
+def check_an_object_follows_an_omage_that_is_scaled():
+    obj = monkey()
+    geometry = encode(parameters="resolution=64")
+    coarse = len(decode().data.polygons)
+    geometry.scale(128, 128)
+    assert len(decode().data.polygons) > 3 * coarse
+    assert bpy.ops.omagen.omage_resolution("EXEC_DEFAULT", resolution=32) == {"FINISHED"}
+    geometry.scale(64, 64)
+    assert len(decode().data.polygons) < 0.5 * coarse, "a resolution that was chosen stays"
+    geometry.scale(80, 60)
+    before = len(obj.data.polygons)
+    assert "80 x 60" in failure(bpy.ops.omagen.omage_decode) and len(obj.data.polygons) == before
+
+
+def check_images_that_are_gone_are_named():
+    monkey()
+    geometry = encode()
+    decode()
+    albedo = part("omages").maps_of(geometry)["albedo"]
+    albedo.filepath = "/nowhere/albedo.png"
+    albedo.unpack(method="REMOVE")
+    albedo.reload()
+    assert "Suzanne Albedo" in failure(bpy.ops.omagen.omage_decode)
+    bpy.data.images.remove(albedo)
+    decode()
+    values = pixels(geometry)
+    values[..., 3] = 0
+    paint(geometry, values)
+    assert "no surface" in failure(bpy.ops.omagen.omage_decode)
 
 
 def check_the_original_mesh_can_be_restored():

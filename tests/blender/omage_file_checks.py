@@ -75,6 +75,87 @@ def check_omages_travel_through_files():
     assert handler.bl_import_operator == "omagen.omage_import" and ".npz" in handler.bl_file_extensions
 
 
+def check_an_array_file_becomes_an_omage_to_edit():
+    values = np.zeros((64, 64, 12), np.uint16)
+    values[8:40, 8:56, 3] = 65535
+    rows, columns = np.mgrid[0:64, 0:64]
+    values[..., 0], values[..., 1], values[..., 2] = columns * 1000, 32768, rows * 1000
+    values[..., 4:7] = (32768, 0, 32768)
+    values[..., 7:10] = (65535, 0, 0)
+    values[..., 11] = 65535
+    np.savez(FOLDER / "sheet.npz", values)
+    bpy.context.scene.cursor.location = (4, 5, 6)
+    bpy.ops.ed.undo_push(message="before")
+    before = counts()
+    assert bpy.ops.omagen.omage_import("EXEC_DEFAULT", filepath=str(FOLDER / "sheet.npz")) == {"FINISHED"}
+    made = bpy.data.objects["sheet"]
+    geometry = made.omage.geometry
+    maps = part("omages").maps_of(geometry)
+    assert set(maps) == {"geometry", "normal", "albedo", "metalness", "roughness"}
+    assert all(tuple(image.size) == (64, 64) and image.packed_file for image in maps.values())
+    assert geometry.is_float and tuple(made.location) == (4, 5, 6)
+    np.testing.assert_array_equal(pixels(geometry)[..., 3] > 0.5, values[..., 3] > 0)
+    np.testing.assert_allclose(pixels(maps["albedo"])[20, 20, :3], (1, 0, 0), atol=0.01)
+    (material,) = made.data.materials
+    assert maps["albedo"] in {node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE"}
+    low = points(made)[:, 2].min()
+    painted = pixels(geometry)
+    painted[..., 2] += 0.1
+    paint(geometry, painted)
+    assert decode() == made
+    assert abs(points(made)[:, 2].min() - low - 0.2) < 1e-3
+    bpy.ops.ed.undo()
+    bpy.ops.ed.undo()
+    assert counts() == before, "the import is one step"
+
+
+def check_plain_pictures_become_an_omage_to_edit():
+    monkey()
+    geometry = encode()
+    images = part("omages").maps_of(geometry)
+    folder = FOLDER / "plain"
+    folder.mkdir()
+    flat = pixels(geometry)
+    inside = flat[..., 3] > 0.5
+    flat[~inside] = 0
+    for name, values, kind in (("Head geometry", flat, "TIFF"), ("head_Albedo", pixels(images["albedo"]), "JPEG")):
+        copy = bpy.data.images.new(name, 128, 128, is_data=True)
+        paint(copy, values)
+        copy.file_format, copy.filepath_raw = kind, str(folder / f"{name}.{kind.lower()}")
+        copy.save()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert bpy.ops.omagen.omage_import("EXEC_DEFAULT", filepath=str(folder)) == {"FINISHED"}
+    task = runtime().tasks[-1]
+    made = bpy.data.objects[task.made]
+    assert any("8 bits" in text for text in task.warnings)
+    geometry = made.omage.geometry
+    assert (
+        made.name == "plain" and geometry.is_float and set(part("omages").maps_of(geometry)) == {"geometry", "albedo"}
+    )
+    np.testing.assert_array_equal(pixels(geometry)[..., 3] > 0.5, inside)
+    triangles = len(made.data.polygons)
+    values = pixels(geometry)
+    values[40:80, 40:80, 3] = 0
+    paint(geometry, values)
+    assert len(decode().data.polygons) < triangles
+
+
+def check_a_failed_import_leaves_no_images():
+    layout = importlib.import_module(f"{PACKAGE}.backend.omagen.omage_layout")
+    empty = part("scene.png").encode([np.zeros((64, 64, 4), np.uint16)], 64, 64)
+    files = {"geometry.png": empty, "omage.json": layout.Header(64).encoded()}
+    (FOLDER / "empty.omage").write_bytes(layout.pack(files))
+    before = counts()
+    assert "no surface" in failure(bpy.ops.omagen.omage_import, filepath=str(FOLDER / "empty.omage"))
+    newer = layout.Header(64).to_json() | {"version": 2}
+    (FOLDER / "newer.omage").write_bytes(layout.pack(files | {"omage.json": json.dumps(newer).encode()}))
+    told = failure(bpy.ops.omagen.omage_import, filepath=str(FOLDER / "newer.omage"))
+    assert "version 2" in told and "Update Omagen" in told
+    (FOLDER / "nothing").mkdir()
+    assert "geometry" in failure(bpy.ops.omagen.omage_import, filepath=str(FOLDER / "nothing"))
+    assert counts() == before
+
+
 def check_damaged_files_are_explained_and_leave_nothing():
     before = counts()
     for name, data in (("bad.omage", b"PK\3\4 not a zip"), ("bad.npz", b"nothing"), ("empty.omage", b"")):
@@ -87,7 +168,9 @@ def check_damaged_files_are_explained_and_leave_nothing():
     (FOLDER / "torn.omage").write_bytes(
         layout.pack({"geometry.png": huge.replace((50000).to_bytes(4, "big"), bytes((0, 0, 0, 64)))})
     )
-    assert "geometry.png" in failure(bpy.ops.omagen.omage_import, filepath=str(FOLDER / "torn.omage"))
+    assert (
+        "geometry.png is damaged" in failure(bpy.ops.omagen.omage_import, filepath=str(FOLDER / "torn.omage")).lower()
+    )
     assert counts() == before
 
 

@@ -107,6 +107,46 @@ def check_objects_without_faces_are_refused():
     assert not bpy.ops.omagen.omage_encode.poll()
 
 
+def check_broken_positions_are_left_out_or_refused():
+    obj = monkey()
+    obj.data.vertices[5].co = (float("nan"),) * 3
+    encode()
+    assert any("no valid position" in text for text in runtime().tasks[-1].warnings)
+    assert np.isfinite(pixels(obj.omage.geometry)).all()
+    obj.data.vertices[5].co = (1e20, 0, 0)
+    assert "farther" in failure(bpy.ops.omagen.omage_encode)
+    for vertex in obj.data.vertices:
+        vertex.co = (float("nan"), 0, 0)
+    assert "without a valid position" in failure(bpy.ops.omagen.omage_encode)
+    for vertex in obj.data.vertices:
+        vertex.co = (1, 2, 3)
+    assert "in one place" in failure(bpy.ops.omagen.omage_encode)
+
+
+def check_an_armature_goes_on_moving_the_decoded_mesh():
+    obj = monkey()
+    obj.matrix_world = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
+    bpy.ops.object.armature_add()
+    armature = bpy.context.object
+    obj.vertex_groups.new(name="Bone").add(range(len(obj.data.vertices)), 1.0, "REPLACE")
+    obj.modifiers.new("Rig", "ARMATURE").object = armature
+    armature.select_set(False)
+    obj.select_set(True)
+    bpy.context.view_layer.objects.active = obj
+    encode(apply_modifiers=False)
+    before = scene_state()
+    decode(parameters="parts=groups")
+    assert scene_state() == before
+    assert [group.name for group in obj.vertex_groups][:2] == ["Bone", "Patch 001"]
+    bone = armature.pose.bones[0]
+    bone.location = (0, 3, 0)
+    bpy.context.view_layer.update()
+    posed = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    assert min(vertex.co.z for vertex in posed.data.vertices) > 1.9
+    decode()
+    assert [group.name for group in obj.vertex_groups] == ["Bone"]
+
+
 def check_what_cannot_be_encoded_is_told():
     obj = monkey()
     tree = obj.active_material.node_tree

@@ -154,3 +154,15 @@ def test_equal_pixels_are_written_once(tmp_path: Path) -> None:
     single = len(MeshSource("x", [pyramid(materials=[one])]).glb())
     double = len(MeshSource("x", [pyramid(materials=both, triangle_material=slots)]).glb())
     assert double < single + 4000
+
+
+def test_triangles_without_valid_positions_are_left_out(tmp_path: Path) -> None:
+    positions = pyramid().positions.copy()
+    positions[0] = np.nan
+    slots = np.array([0, 0, 0, 1, 1, 0], np.int32)
+    broken = pyramid(positions=positions, triangle_material=slots, materials=[MaterialSource(), MaterialSource()])
+    whole = broken.finite()
+    assert (broken.triangles, whole.triangles) == (6, 3)
+    mesh = sent(tmp_path, whole)
+    assert len(mesh.faces) == 3 and np.isfinite(mesh.vertices).all()
+    assert pyramid().finite().triangles == 6

@@ -16,7 +16,7 @@ from omagen.geometry.quality import quality_report
 from omagen.io.meshes import read_mesh
 from omagen.omage.files import read_omage, write_omage
 from omagen.protocol import ErrorCode, OmagenError, Request
-from omagen.shapes import Mesh, Omage
+from omagen.shapes import DecodedOmage, Mesh, Omage
 from PIL import Image
 
 
@@ -39,7 +39,7 @@ def ball() -> Omage:
     return Omage(picture.position, shown, picture.normal, np.full((*shown.shape, 3), 0.5, np.float32), name="ball")
 
 
-def decoded(path: Path, listener: Listener, name: str = "", **parameters: Any) -> tuple[Mesh, dict[str, Any]]:
+def decoded(path: Path, listener: Listener, name: str = "", **parameters: Any) -> tuple[Any, dict[str, Any]]:
     engine = DecodeEngine()
     engine.load("cpu")
     request = Request("decode", {"omage": "x"}, parameters, name=name).checked(engine.describe())
@@ -108,3 +108,32 @@ def test_the_decoded_mesh_is_written_and_read_back(stored: Path, tmp_path: Path)
     write_shape(mesh, tmp_path, {}, lambda stage, fraction: None)
     read, warnings = read_mesh(tmp_path / "object.glb")
     assert warnings == () and len(read.faces) == len(mesh.faces)
+
+
+def test_an_array_file_is_given_back_as_an_omage_to_edit(tmp_path: Path) -> None:
+    write_omage(ball(), tmp_path / "ball.npz")
+    path = (tmp_path / "ball.npz").rename(tmp_path / "0123abcd")
+    shape, _ = decoded(path, Listener(), name="globe")
+    assert isinstance(shape, DecodedOmage) and shape.mesh.name == shape.omage.name == "globe"
+    report = write_shape(shape, tmp_path, {}, lambda stage, fraction: None)
+    again, warnings = read_omage(tmp_path / "object.omage")
+    assert warnings == () and report["triangles"] == len(shape.mesh.faces)
+    np.testing.assert_array_equal(again.occupancy, ball().occupancy)
+    assert (tmp_path / "object.glb").exists()
+
+
+def test_pictures_that_had_to_be_converted_are_given_back(tmp_path: Path) -> None:
+    write_omage(ball(), tmp_path / "ball")
+    (tmp_path / "ball" / "omage.json").unlink()
+    flat = Image.fromarray(np.uint8((ball().position[::-1] + 1) * 127.5) * ball().occupancy[::-1, :, None])
+    flat.save(tmp_path / "ball" / "geometry.png")
+    listener = Listener()
+    shape, _ = decoded(tmp_path / "ball", listener)
+    assert isinstance(shape, DecodedOmage) and len(listener.warnings) == 3
+    write_omage(shape.omage, tmp_path / "again")
+    assert decoded(tmp_path / "again", Listener())[0].faces.shape == shape.mesh.faces.shape
+    assert Image.open(tmp_path / "again" / "geometry.png").mode == "RGBA"
+
+
+def test_an_omage_as_omagen_writes_it_is_not_given_back(stored: Path) -> None:
+    assert isinstance(decoded(stored, Listener())[0], Mesh)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omagen.protocol import EngineInfo, Request
 
 if TYPE_CHECKING:  # numpy comes with the shapes, and describing an engine must stay cheap
-    from omagen.shapes import Mesh, Omage, Picture
+    from omagen.shapes import DecodedOmage, Mesh, Omage, Picture
 
-    Shape = Mesh | Picture | Omage
+    Shape = Mesh | Picture | Omage | DecodedOmage
 
 
 class RunProgress(Protocol):
@@ -35,6 +35,8 @@ class RunProgress(Protocol):
 
 
 class Engine(Protocol):
+    """An engine that runs the omage codec also has `needs_kernels = True`: its first run waits for compiled kernels."""
+
     def describe(self) -> EngineInfo:
         """What the engine takes, gives and needs. Cheap: called by the server at start."""
         ...

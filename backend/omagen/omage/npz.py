@@ -52,6 +52,14 @@ def npz_bytes(omage: Omage) -> bytes:
     return buffer.getvalue()
 
 
+def is_array_file(source: Path | bytes) -> bool:
+    """Whether a zip file holds arrays, not pictures. Raises whatever zipfile raises for a damaged one."""
+    if isinstance(source, Path) and source.is_dir():
+        return False
+    with open_archive(source) as archive:
+        return any(name.endswith(".npy") for name in archive.namelist())
+
+
 def omage_of_npz(source: Path | bytes, title: str, warn: Callable[[str], None]) -> Omage:
     """The omage in a published array file: (R, R, 4, 9 or 12) of integers of full range or of floats 0 to 1.
 

@@ -21,7 +21,7 @@ from omagen.protocol import (
 )
 
 if TYPE_CHECKING:
-    from omagen.shapes import Mesh
+    from omagen.shapes import DecodedOmage, Mesh
 
 MIN_RESOLUTION, MAX_RESOLUTION = 32, 4096
 PARAMETERS = (
@@ -57,6 +57,8 @@ PARAMETERS = (
 class DecodeEngine:
     """Triangulates an omage's charts, welds them and puts the omage's maps on them."""
 
+    needs_kernels = True
+
     def describe(self) -> EngineInfo:
         return EngineInfo(
             id="decode",
@@ -72,10 +74,17 @@ class DecodeEngine:
         """Import the libraries; it computes on the CPU, whatever the device."""
         import omagen.omage.decode  # noqa: F401
 
-    def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> tuple[Mesh, dict[str, Any]]:
-        """The mesh, and how the decoder arrived at it. Raises `OmagenError` where the omage holds no surface."""
+    def run(
+        self, request: Request, files: Mapping[str, Path], progress: RunProgress
+    ) -> tuple[Mesh | DecodedOmage, dict[str, Any]]:
+        """The mesh, and how the decoder arrived at it; with the omage where its file is not as Omagen writes it.
+
+        Raises `OmagenError` where the omage holds no surface.
+        """
         from omagen.omage.decode import decode
         from omagen.omage.files import read_omage
+        from omagen.omage.npz import is_array_file
+        from omagen.shapes import DecodedOmage
 
         values = request.parameters
         resolution = int(values["resolution"])
@@ -100,7 +109,11 @@ class DecodeEngine:
         if report["lost_charts"]:
             progress.warn(f"{report['lost_charts']:,} of the omage's charts are too small to hold a triangle.")
         progress("Done", 1.0)
-        return replace(mesh, name=request.name or mesh.name), {"decoding": report}
+        name = request.name or mesh.name
+        mesh = replace(mesh, name=name)
+        if not warnings and not is_array_file(files["omage"]):
+            return mesh, {"decoding": report}
+        return DecodedOmage(mesh, replace(omage, name=name)), {"decoding": report}
 
 
 def _switch(value: object) -> bool | Literal["auto"]:

@@ -33,6 +33,8 @@ PARAMETERS = (
 class EncodeEngine:
     """Charts, packs and samples a mesh with all of its materials."""
 
+    needs_kernels = True
+
     def describe(self) -> EngineInfo:
         return EngineInfo(
             id="encode",
