@@ -44,25 +44,51 @@ def chart_frames(uv: np.ndarray, chart: np.ndarray, charts: int) -> tuple[np.nda
     """Bounding boxes: `low`, `high` (C, 2) float64 of `uv` (F, 3, 2) for each chart."""
     low = np.full((charts, 2), np.inf)
     high = np.full((charts, 2), -np.inf)
-    np.minimum.at(low, chart, uv.min(axis=1))
-    np.maximum.at(high, chart, uv.max(axis=1))
+    _frame(uv, chart, low, high)
     return low, high
 
 
-def fitted_uv(uv: np.ndarray, chart: np.ndarray, low: np.ndarray, high: np.ndarray, scale: float) -> np.ndarray:
+@numba.njit(cache=True, nogil=True)
+def _frame(uv: np.ndarray, chart: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    for f in range(len(uv)):
+        for corner in range(3):
+            for k in range(2):
+                low[chart[f], k] = min(low[chart[f], k], uv[f, corner, k])
+                high[chart[f], k] = max(high[chart[f], k], uv[f, corner, k])
+
+
+def fitted_uv(
+    uv: np.ndarray,
+    chart: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    scale: float,
+    least: np.ndarray | None = None,
+) -> np.ndarray:
     """`uv` at `scale` pixels a unit, each chart at the lower left of its own grid and stretched to whole pixels.
 
-    With a whole number of pixels between its sides, a chart's straight sides run through pixel centres. Nothing
-    becomes thinner than one pixel from first to last centre.
+    With a whole number of pixels between its sides, a chart's straight sides run through pixel centres. From first to
+    last centre nothing measures less than `least` (C, 2) pixels, by default one.
     """
     extent = (high - low) * scale
-    whole = np.maximum(np.round(extent), 1.0)
+    whole = np.round(np.maximum(extent, 1.0 if least is None else least))
     stretch = whole / np.maximum(extent, 1e-300)
     thin = extent < 1e-9
     stretch[thin] = 1.0
     factor = stretch * scale
     offset = MARGIN + 0.5 - low * factor + np.where(thin, 0.5, 0.0)
-    return uv * factor[chart][:, None] + offset[chart][:, None]
+    return _placed(uv, chart, factor, offset)
+
+
+@numba.njit(cache=True, nogil=True)
+def _placed(uv: np.ndarray, chart: np.ndarray, factor: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    placed = np.empty(uv.shape, np.float64)
+    for f in range(len(uv)):
+        c = chart[f]
+        for corner in range(3):
+            for k in range(2):
+                placed[f, corner, k] = uv[f, corner, k] * factor[c, k] + offset[c, k]
+    return placed
 
 
 def build_grids(uv: np.ndarray, chart: np.ndarray, charts: int, boundary: Boundary) -> Grids:

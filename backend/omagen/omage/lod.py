@@ -9,22 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+import cv2
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from omagen.omage.atlas import Atlas
+from omagen.omage.chart_places import corner_places
+from omagen.omage.charts.stretch import double_areas
 from omagen.omage.corners import corner_uv, smooth_normals, stored_normals
 from omagen.omage.encode import check_resolution, sample_materials
 from omagen.omage.fitting import fit
 from omagen.omage.frame import restore_vertices, to_omage_frame
-from omagen.omage.layout import lay_apart, lay_out
+from omagen.omage.layout import counter_clockwise, lay_apart, lay_out
 from omagen.omage.materials import material_of
 from omagen.omage.patches import chart_labels
 from omagen.omage.surface import sample_surface
 from omagen.omage.triangulate import Surface, build_surface
 from omagen.shapes import Mesh, Omage
 
+APART: Final = 2
+"""Pixels: charts with fewer from border to border at a level are not tried where they are."""
 MAPS: Final = ("normal", "albedo", "metalness", "roughness")
 Progress = Callable[[str, float], None]
 
@@ -42,6 +45,8 @@ def resize(omage: Omage, resolution: int, progress: Progress = lambda stage, fra
     labels = chart_labels(omage)
     surface = build_surface(labels, omage.position, omage.seam, omage.normal)
     atlas = _atlas_of(surface, labels, omage.seam)
+    if not _stay_apart(labels, resolution / omage.resolution):
+        atlas = _loosened(atlas)
     fitted = fit(atlas, lambda atlas: lay_out(atlas, resolution, keep=False, progress=progress), _as_positions)
     level = sample_materials(_mesh_of(surface, omage), fitted)
     missing = {name: None for name in MAPS if getattr(omage, name) is None}
@@ -115,46 +120,54 @@ def level_of(omage: Omage, surface: Surface, labels: np.ndarray, seam: np.ndarra
 
 def _atlas_of(surface: Surface, labels: np.ndarray, seam: np.ndarray | None) -> Atlas:
     """The decoded surface as an atlas that is placed: its uv are its charts' places in the picture."""
-    uv = _pixel_places(labels, seam)[surface.pixels % labels.size]
-    is_inserted = surface.pixels >= labels.size
-    if is_inserted.any():
-        made = _pixel_places(labels, seam)[surface.inserted].mean(axis=1)
-        uv[is_inserted] = made[surface.pixels[is_inserted] - labels.size]
     _, chart = np.unique(surface.face_labels(labels), return_inverse=True)
     chart = chart.astype(np.int32)
-    a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
-    mirrored = np.bincount(chart, a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) < 0
-    order = np.arange(len(surface.faces), dtype=np.int32)
-    return Atlas(surface.vertices, surface.faces, order, uv, chart, placed=True, mirrored=mirrored)
+    uv, mirrored = corner_places(surface, labels, seam, chart)
+    faces, order = surface.faces, np.arange(len(surface.faces), dtype=np.int32)
+    flaps = _flaps(faces, uv, chart, mirrored)
+    if len(flaps) and len(np.unique(rest := np.delete(chart, flaps))) == len(mirrored):
+        faces, order, uv, chart = np.delete(faces, flaps, 0), np.delete(order, flaps), np.delete(uv, flaps, 0), rest
+    return Atlas(surface.vertices, faces, order, uv, chart, placed=True, mirrored=mirrored)
 
 
-def _pixel_places(labels: np.ndarray, seam: np.ndarray | None) -> np.ndarray:
-    """(H * W, 2) float64: the centre of every pixel in a square of side 1.
+def _flaps(faces: np.ndarray, uv: np.ndarray, chart: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+    """Triangles (K,) that lie back to back with another of their chart: where a tip of it has become a line.
 
-    Neighbouring pixels of a chart that stand for the same point of a seam share one place, as they share one vertex.
+    No place in the picture suits both; without them the two sides of the line join.
     """
-    height, width = labels.shape
-    row, column = np.divmod(np.arange(labels.size), width)
-    places = np.stack([(column + 0.5) / width, (row + 0.5) / height], axis=1)
-    if seam is None:
-        return places
-    pairs = []
-    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        here = (slice(0, height - down), slice(max(-right, 0), width - max(right, 0)))
-        there = (slice(down, height), slice(max(right, 0), width + min(right, 0)))
-        same = (seam[here] >= 0) & (seam[here] == seam[there]) & (labels[here] == labels[there])
-        i, j = np.nonzero(same)
-        first = i * width + j + max(-right, 0)
-        pairs.append(np.stack([first, first + down * width + right], axis=1))
-    pair = np.concatenate(pairs)
-    used, index = np.unique(pair, return_inverse=True)
-    index = index.reshape(-1, 2)
-    graph = coo_array((np.ones(len(pair), bool), (index[:, 0], index[:, 1])), shape=(len(used), len(used)))
-    groups, group = connected_components(graph, directed=False)
-    mean = np.zeros((groups, 2))
-    np.add.at(mean, group, places[used])
-    places[used] = (mean / np.bincount(group, minlength=groups)[:, None])[group]
-    return places
+    a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    turned = np.where(mirrored[chart], -area, area) <= 0
+    if not turned.any():
+        return np.zeros(0, np.int64)
+    suspect = np.zeros(int(faces.max()) + 1, bool)
+    suspect[faces[turned]] = True
+    near = np.flatnonzero(suspect[faces].all(axis=1))
+    key = np.concatenate([np.sort(faces[near], axis=1), chart[near, None]], axis=1)
+    _, group, count = np.unique(key, axis=0, return_inverse=True, return_counts=True)
+    return near[count[group.reshape(-1)] == 2]
+
+
+def _stay_apart(labels: np.ndarray, scale: float) -> bool:
+    """Whether charts are likely to stay apart where they are, with pixels `scale` times as many."""
+    if scale >= 1:
+        return True
+    present = (labels >= 0).astype(np.uint8)
+    least = np.where(labels >= 0, labels, np.iinfo(np.int32).max).astype(np.float64)
+    reach = int(np.ceil(APART / scale)) - 1
+    window = np.ones((2 * reach + 1,) * 2, np.uint8)
+    most = cv2.dilate(labels.astype(np.float64), window, borderType=cv2.BORDER_REPLICATE)
+    least = cv2.erode(least, window, borderType=cv2.BORDER_REPLICATE)
+    return not (present.astype(bool) & (least != most)).any()
+
+
+def _loosened(atlas: Atlas) -> Atlas:
+    """`atlas` as one to be packed: not placed, of the size that it has in space, densities as they are."""
+    loose = counter_clockwise(atlas)
+    a, b = loose.uv[:, 1] - loose.uv[:, 0], loose.uv[:, 2] - loose.uv[:, 0]
+    flat = float(np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum())
+    area = float(double_areas(loose.vertices[loose.faces].astype(np.float64)).sum())
+    return replace(loose, uv=loose.uv * np.sqrt(area / max(flat, 1e-300)))
 
 
 def _mesh_of(surface: Surface, omage: Omage) -> Mesh:
