@@ -6,12 +6,13 @@ not evaluated; it belongs to the scene's light, not to the surface.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from omagen.omage.cores import in_parts, on_cores
+from omagen.omage.cores import in_parts
 from omagen.omage.surface_normals import corner_normals, corner_tangents, distinct_points
 from omagen.omage.surface_points import bend, interpolate
 from omagen.omage.texture_footprint import footprints
@@ -54,7 +55,7 @@ def sample_surface(
     where the layout puts the corners of each face of the mesh, in pixels; NaN for faces that it leaves out. None, or a
     face without area there, means that textures are looked up at points. Several points of one face in a row are
     cheapest. Where a mesh has no normals they are smooth up to a crease (see `corner_normals`). `into`: samples that
-    are filled and returned instead of new ones, and the row (N,) int32 of each point in them.
+    as from `blank_samples` that are filled and returned, and the row (N,) int32 of each point in them.
     """
     face = np.ascontiguousarray(face, np.int32)
     bary = np.ascontiguousarray(bary, np.float32)
@@ -72,8 +73,8 @@ def sample_surface(
     for number, material in enumerate(materials):
         which = order[ends[number] : ends[number + 1]]
         if len(which):
+            surface.keep(materials[number + 1 :])
             surface.sample(material, which if row is None else row[which], face[which], bary[which], samples)
-        surface.forget(materials[number + 1 :])
     return samples
 
 
@@ -102,14 +103,23 @@ class _Lookup:
         return sample_pyramid(self.pyramid, wrap, self.uv, self.matrix, face, bary, self.look)
 
 
+Fill = Callable[[slice | np.ndarray, np.ndarray, np.ndarray, _Lookup | None], None]
+"""Writes what a texture makes of some points: their rows, faces, weights, the texture if there is one"""
+
+
 class _Surface:
-    """A mesh prepared for sampling; textures, and what pixels cover of them, are prepared once for all materials."""
+    """A mesh prepared for sampling. Only one texture's pyramid is kept at a time, and those that are needed again."""
 
     def __init__(self, mesh: Mesh, normals: np.ndarray, pixel_uv: np.ndarray) -> None:
         self._mesh, self._normals, self._pixel_uv = mesh, normals, pixel_uv
         self._corner = np.arange(len(mesh.faces) * 3, dtype=np.int32).reshape(-1, 3)
         self._pyramids: dict[tuple[int, bool], Pyramid] = {}
+        self._kept: set[int] = set()
         self._point: np.ndarray | None = None
+
+    def keep(self, materials: tuple[Material, ...]) -> None:
+        """Expect `materials` later on."""
+        self._kept = {id(texture.pixels) for material in materials for texture in _textures(material)}
 
     def sample(
         self, material: Material, row: np.ndarray | None, face: np.ndarray, bary: np.ndarray, samples: SurfaceSamples
@@ -117,59 +127,73 @@ class _Surface:
         """Fill in `samples`, or the rows `row` (n,) of them: points on `face` (n,), all of `material`."""
         used = np.zeros(len(self._mesh.faces), np.bool_)
         used[face] = True
-        color, packed, bumps, light = self._lookups(material, used)
-        texture = material.normal_texture
-        corner, tangents = self._corner[:0], np.empty((0, 4), np.float32)
-        if bumps is not None and texture is not None:
-            corner, tangents = self._tangents(texture, bumps.uv, used)
+        looks: dict[tuple[object, ...], np.ndarray] = {}
 
-        def fill(part: slice) -> None:
-            into, f, b = part if row is None else row[part], face[part], bary[part]
-            values = _times(material.base_color, color, f, b)
+        def each(texture: Texture | None, is_color: bool, fill: Fill) -> None:
+            lookup = self._lookup(texture, is_color, used, looks)
+
+            def work(part: slice) -> None:
+                fill(part if row is None else row[part], face[part], bary[part], lookup)
+
+            in_parts(len(face), PART, work)
+            self._pyramids = {key: pyramid for key, pyramid in self._pyramids.items() if key[0] in self._kept}
+
+        def fill_color(into: slice | np.ndarray, f: np.ndarray, b: np.ndarray, lookup: _Lookup | None) -> None:
+            values = _times(material.base_color, lookup, f, b)
             if self._mesh.colors is not None:
                 values *= interpolate(self._mesh.colors, self._mesh.faces, f, b)
             np.clip(values, 0, 1, out=values)
             samples.albedo[into] = values[:, :3]
             samples.opacity[into] = 1 if material.alpha_mode == "OPAQUE" else values[:, 3]
-            values = _times((1, material.roughness, material.metallic, 1), packed, f, b).clip(0, 1)
+
+        def fill_packed(into: slice | np.ndarray, f: np.ndarray, b: np.ndarray, lookup: _Lookup | None) -> None:
+            values = _times((1, material.roughness, material.metallic, 1), lookup, f, b).clip(0, 1)
             samples.roughness[into], samples.metalness[into] = values[:, 1], values[:, 2]
-            samples.emission[into] = _times((*material.emissive, 1), light, f, b)[:, :3].clip(0)
+
+        def fill_light(into: slice | np.ndarray, f: np.ndarray, b: np.ndarray, lookup: _Lookup | None) -> None:
+            samples.emission[into] = _times((*material.emissive, 1), lookup, f, b)[:, :3].clip(0)
+
+        corner, tangents = self._tangents(material.normal_texture, used)
+
+        def fill_normal(into: slice | np.ndarray, f: np.ndarray, b: np.ndarray, lookup: _Lookup | None) -> None:
             normal = interpolate(self._normals.reshape(-1, 3), self._corner, f, b)
-            texels = np.empty((0, 4), np.float32) if bumps is None else bumps.at(f, b)
+            texels = np.empty((0, 4), np.float32) if lookup is None else lookup.at(f, b)
             bend(normal, texels, tangents, corner, f, b, np.float32(material.normal_scale))
             samples.normal[into] = normal
 
-        in_parts(len(face), PART, fill)
+        each(material.base_color_texture, True, fill_color)
+        each(material.metallic_roughness_texture, False, fill_packed)
+        each(material.normal_texture, False, fill_normal)
+        if any(material.emissive):
+            each(material.emissive_texture, True, fill_light)
 
-    def forget(self, materials: tuple[Material, ...]) -> None:
-        """Let go of the textures that none of `materials` has."""
-        wanted = {id(texture.pixels) for material in materials for texture, _ in _textures(material) if texture}
-        self._pyramids = {key: pyramid for key, pyramid in self._pyramids.items() if key[0] in wanted}
+    def _uv(self, texture: Texture | None) -> np.ndarray | None:
+        if texture is None or 0 in texture.pixels.shape:
+            return None
+        return self._mesh.second_uv if texture.uv_set else self._mesh.uv
 
-    def _lookups(self, material: Material, used: np.ndarray) -> list[_Lookup | None]:
-        """The textures of `material` as the faces `used` (F,) bool see them; None where one or its UVs are missing."""
-        looks: dict[tuple[object, ...], np.ndarray] = {}
-        found: list[_Lookup | None] = []
-        levels: dict[tuple[int, bool], float] = {}
-        for texture, is_color in _textures(material):
-            uv = None if texture is None else self._mesh.second_uv if texture.uv_set else self._mesh.uv
-            if texture is None or uv is None or 0 in texture.pixels.shape:
-                found.append(None)
-                continue
-            height, width = texture.pixels.shape[:2]
-            matrix = np.array(texture.transform).reshape(2, 3)
-            place = (texture.uv_set, texture.transform, height, width)
-            if place not in looks:
-                looks[place] = footprints(uv, matrix, self._pixel_uv, used, width, height)
-            key, look = (id(texture.pixels), is_color), looks[place]
-            pyramid = self._pyramids.setdefault(key, Pyramid(texture, is_color=is_color))
-            levels[key] = max(levels.get(key, 0), float(look[:, 2].max(where=used, initial=0)))
-            found.append(_Lookup(pyramid, texture, uv, matrix, look))
-        on_cores(lambda key: self._pyramids[key].reach(int(np.ceil(levels[key]))), levels)
-        return found
+    def _lookup(
+        self, texture: Texture | None, is_color: bool, used: np.ndarray, looks: dict[tuple[object, ...], np.ndarray]
+    ) -> _Lookup | None:
+        """`texture` as the faces `used` (F,) bool see it; None where it or its UVs are missing. `looks` remembers."""
+        uv = self._uv(texture)
+        if texture is None or uv is None:
+            return None
+        height, width = texture.pixels.shape[:2]
+        matrix = np.array(texture.transform).reshape(2, 3)
+        place = (texture.uv_set, texture.transform, height, width)
+        if place not in looks:
+            looks[place] = footprints(uv, matrix, self._pixel_uv, used, width, height)
+        look, key = looks[place], (id(texture.pixels), is_color)
+        pyramid = self._pyramids.setdefault(key, Pyramid(texture, is_color=is_color))
+        pyramid.reach(int(np.ceil(float(look[:, 2].max(where=used, initial=0)))))
+        return _Lookup(pyramid, texture, uv, matrix, look)
 
-    def _tangents(self, texture: Texture, uv: np.ndarray, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of a normal map on the faces `used`: tangents (M, 4), and the row (F, 3) int32 of each corner's."""
+    def _tangents(self, texture: Texture | None, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of a normal map on the faces `used`: the row (F, 3) int32 of each corner's tangent, and those (M, 4)."""
+        uv = self._uv(texture)
+        if texture is None or uv is None:
+            return self._corner[:0], np.empty((0, 4), np.float32)
         if self._point is None:
             self._point = distinct_points(self._mesh.vertices)[0]
         faces = np.flatnonzero(used)
@@ -181,11 +205,10 @@ class _Surface:
         return corner, tangents.reshape(-1, 4)
 
 
-def _textures(material: Material) -> tuple[tuple[Texture | None, bool], ...]:
-    """Colour, metalness with roughness, bumps and light, and whether each is a colour."""
-    light = material.emissive_texture if any(material.emissive) else None
+def _textures(material: Material) -> list[Texture]:
+    """What is looked up for `material`."""
     maps = material.base_color_texture, material.metallic_roughness_texture, material.normal_texture
-    return (maps[0], True), (maps[1], False), (maps[2], False), (light, True)
+    return [texture for texture in (*maps, material.emissive_texture) if texture is not None]
 
 
 def _times(factor: tuple[float, ...], lookup: _Lookup | None, face: np.ndarray, bary: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from omagen.geometry.color import to_linear
+from omagen.omage.cores import in_parts
 from omagen.shapes import Texture
 
 BYTE: Final = (np.arange(256) / 255).astype(np.float32)
@@ -16,6 +17,9 @@ UNIT: Final = np.float32(65535)
 """What 1 is in the smaller versions."""
 SPARE: Final = 4
 """Numbers that look-ups, which read four channels at once, may read behind the last level"""
+ROWS: Final = 128
+"""Of a level, made at once"""
+Shares = tuple[np.ndarray, np.ndarray]
 
 
 class Pyramid:
@@ -53,8 +57,7 @@ class Pyramid:
             rows, columns = _shares(int(height), half[0]), _shares(int(width), half[1])
             smaller = np.empty((*half, channels), np.uint16)
             if len(self.layout) == 1:
-                rgb = SRGB_BYTE if self.is_color else BYTE
-                _halve_bytes(self.pixels, np.stack([rgb, rgb, rgb, BYTE]), *rows, *columns, smaller)
+                self._halve_into(smaller, rows, columns)
                 end = 0
             else:
                 above = levels[-1][-int(height * width * channels) :].reshape(int(height), int(width), channels)
@@ -64,8 +67,17 @@ class Pyramid:
             self.layout = np.concatenate([self.layout, [[*half, end]]])
         self.coarse = np.concatenate([*levels, np.zeros(SPARE, np.uint16)])[:-SPARE]
 
+    def _halve_into(self, smaller: np.ndarray, rows: Shares, columns: Shares) -> None:
+        rgb = SRGB_BYTE if self.is_color else BYTE
+        table = np.stack([rgb, rgb, rgb, BYTE])
 
-def _shares(size: int, half: int) -> tuple[np.ndarray, np.ndarray]:
+        def halve(part: slice) -> None:
+            _halve_bytes(self.pixels, table, rows[0][part], rows[1][part], *columns, smaller[part])
+
+        in_parts(len(smaller), ROWS, halve)
+
+
+def _shares(size: int, half: int) -> Shares:
     """For each of `half` equal parts of a line of `size` cells: its first cell, and its share in that and the next.
 
     Returns (half,) int64 and (half, K) float32, rows of which add up to 1.
@@ -89,10 +101,10 @@ def _halve_bytes(
     smaller: np.ndarray,
 ) -> None:
     height, width, channels = smaller.shape
-    if pixels.shape[0] == 2 * height and pixels.shape[1] == 2 * width:
+    if row_share.shape[1] == 2 and column_share.shape[1] == 2:
         quarter = table * (UNIT / np.float32(4))
         for i in range(height):
-            upper, lower = pixels[2 * i], pixels[2 * i + 1]
+            upper, lower = pixels[row[i]], pixels[row[i] + 1]
             for j in range(width):
                 for k in range(channels):
                     total = quarter[k, upper[2 * j, k]] + quarter[k, upper[2 * j + 1, k]]

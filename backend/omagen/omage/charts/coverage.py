@@ -7,6 +7,18 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
+def _cut(u0: float, v0: float, u1: float, v1: float, u2: float, v2: float, v: float) -> tuple[float, float]:
+    """From where to where the row at v is in a triangle, about; an empty range where it is not."""
+    low, high = np.inf, -np.inf
+    for _ in range(3):
+        if (v0 <= v) != (v1 <= v):
+            u = u0 + (v - v0) / (v1 - v0) * (u1 - u0)
+            low, high = min(low, u), max(high, u)
+        u0, v0, u1, v1, u2, v2 = u1, v1, u2, v2, u0, v0
+    return (low, high) if low <= high else (0.0, -2.0)
+
+
+@njit(cache=True, nogil=True)
 def cover(uv: np.ndarray, owner: np.ndarray, seen: np.ndarray, doubled: np.ndarray) -> None:
     """Mark in `seen` (H, W) int32 who covers each cell's centre first, and in `doubled` (H, W) any second cover.
 
@@ -23,7 +35,8 @@ def cover(uv: np.ndarray, owner: np.ndarray, seen: np.ndarray, doubled: np.ndarr
         sign = 1.0 if area > 0 else -1.0
         for row in range(max(0, int(np.floor(min(v0, v1, v2)))), min(rows, int(np.ceil(max(v0, v1, v2))) + 1)):
             v = row + 0.5
-            left, right = max(0, int(np.floor(min(u0, u1, u2)))), min(columns, int(np.ceil(max(u0, u1, u2))) + 1)
+            low, high = _cut(u0, v0, u1, v1, u2, v2, v)
+            left, right = max(0, int(np.floor(low)) - 1), min(columns, int(np.ceil(high)) + 1)
             for column in range(left, right):
                 u = column + 0.5
                 if (
