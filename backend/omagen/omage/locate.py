@@ -8,12 +8,14 @@ mesh draw the samples near them onto themselves (see `features`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numba
 import numpy as np
 
 from omagen.omage.atlas import Atlas
+from omagen.omage.cores import cores, on_cores
 from omagen.omage.features import attract
 from omagen.omage.grids import Grids
 from omagen.omage.seams import SeamPixels
@@ -52,7 +54,8 @@ def locate_samples(grids: Grids, seams: SeamPixels, twin: np.ndarray, atlas: Atl
     ring = np.full(len(grids.mask), 127, np.int8)
     start_face = grids.face.copy()
     _move_border(grids.uv, grids.start, grids.width, seams.cell, seams.half_edge, seams.share, shift, ring, start_face)
-    _fade(grids.mask, grids.start, grids.width, grids.height, ring, shift)
+    charts = _even_parts(grids.start)
+    on_cores(lambda part: _fade(grids.mask, grids.start, grids.width, part, ring, shift), charts)
     attract(grids, positions, atlas.faces, atlas.chart, twin, (grids.mask > 0) & (ring > 0), shift)
     total = int(np.count_nonzero(grids.mask))
     chart = np.empty(total, np.int32)
@@ -60,11 +63,24 @@ def locate_samples(grids: Grids, seams: SeamPixels, twin: np.ndarray, atlas: Atl
     bary = np.empty((total, 2), np.float32)
     place = np.empty(total, np.int32)
     first_face = np.unique(atlas.chart, return_index=True)[1].astype(np.int32)
-    _collect(
-        grids.uv, twin, grids.start, grids.width, grids.height, grids.mask, start_face, shift, seam,
-        seams.half_edge, seams.share, first_face, chart, row, column, face, bary, place,
-    )  # fmt: skip
+    begin = np.cumsum(np.add.reduceat(grids.mask, grids.start[:-1], dtype=np.int64))
+    begin = np.concatenate([[0], begin])
+
+    def collect(part: tuple[int, int]) -> None:
+        _collect(
+            grids.uv, twin, grids.start, grids.width, grids.height, grids.mask, start_face, shift, seam,
+            seams.half_edge, seams.share, first_face, part, begin[part[0]], chart, row, column, face, bary, place,
+        )  # fmt: skip
+
+    on_cores(collect, charts)
     return Samples(chart, row, column, face, bary, np.where(place >= 0, seams.seam[place], -1).astype(np.int32))
+
+
+def _even_parts(start: np.ndarray) -> list[tuple[int, int]]:
+    """Ranges of charts with about as many cells each, a few for every core. `start` as in `Grids`."""
+    ends = np.searchsorted(start, np.linspace(0, start[-1], 4 * cores() + 1)[1:])
+    bounds = [0, *np.unique(np.minimum(ends, len(start) - 1)).tolist()]
+    return [(first, last) for first, last in pairwise(bounds) if first < last]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -98,10 +114,10 @@ def _move_border(
 
 @numba.njit(cache=True, nogil=True)
 def _fade(
-    mask: np.ndarray, start: np.ndarray, width: np.ndarray, height: np.ndarray, ring: np.ndarray, shift: np.ndarray
+    mask: np.ndarray, start: np.ndarray, width: np.ndarray, part: tuple[int, int], ring: np.ndarray, shift: np.ndarray
 ) -> None:
-    """Let the shift of the border die away over `RINGS` pixels inside."""
-    for c in range(len(width)):
+    """Let the shift of the border die away over `RINGS` pixels inside the charts of `part`."""
+    for c in range(part[0], part[1]):
         w = width[c]
         begin, end = start[c] + w, start[c + 1] - w
         inner = np.empty(max(end - begin, 0), np.int64)
@@ -144,6 +160,8 @@ def _collect(
     half_edge: np.ndarray,
     share: np.ndarray,
     first_face: np.ndarray,
+    part: tuple[int, int],
+    n: int,
     chart: np.ndarray,
     row: np.ndarray,
     column: np.ndarray,
@@ -151,8 +169,8 @@ def _collect(
     bary: np.ndarray,
     place: np.ndarray,
 ) -> None:
-    n = 0
-    for c in range(len(width)):
+    """The samples of the charts of `part`, from number `n` on."""
+    for c in range(part[0], part[1]):
         w, h = width[c], height[c]
         for i in range(h):
             for j in range(w):
@@ -163,11 +181,10 @@ def _collect(
                 if seam[p] >= 0:
                     e = half_edge[seam[p]]
                     f, a = e // 3, e % 3
-                    b = 0 if a == 2 else a + 1
-                    weights = np.zeros(3)
-                    weights[a] = 1.0 - share[seam[p]]
-                    weights[b] = share[seam[p]]
-                    face[n], bary[n, 0], bary[n, 1] = f, weights[1], weights[2]
+                    here, there = 1.0 - share[seam[p]], share[seam[p]]
+                    face[n] = f
+                    bary[n, 0] = there if a == 0 else here if a == 1 else 0.0
+                    bary[n, 1] = there if a == 1 else here if a == 2 else 0.0
                 else:
                     x, y = j + 0.5 + shift[p, 0], i + 0.5 + shift[p, 1]
                     f = _start_face(cover, start[c], w, h, x, y)
