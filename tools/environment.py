@@ -26,6 +26,7 @@ BLENDER: Final = ROOT / ".venv-blender"
 BLENDER_MODULE: Final = "bpy==4.5.15"
 STAMP: Final = "omagen.json"
 LOG: Final = "install.log"
+CANCELLED: Final = 130
 
 
 def main() -> int:
@@ -46,9 +47,20 @@ def prepare_backend(folder: Path, extras: set[str]) -> int:
     extras |= set(have.get("extras", ()))
     stamp = {**wanted, "extras": sorted(extras)}
     if have == stamp and works(folder):
-        return 0
+        return prepare_kernels(folder)
     target = f"{ROOT}[{','.join(sorted(extras))}]" if extras else str(ROOT)
-    return install(folder, ["--editable", target], stamp, "the backend (about 800 MB on disk)")
+    status = install(folder, ["--editable", target], stamp, "the backend (about 800 MB on disk)")
+    return status or prepare_kernels(folder)
+
+
+def prepare_kernels(folder: Path) -> int:
+    """Compile what the backend would compile when it is used first. Code that does not run yet is no reason to fail."""
+    status = subprocess.run([str(python_of(folder)), "-m", "omagen", "prepare"]).returncode
+    if status == CANCELLED:
+        return status
+    if status:
+        say("The kernels could not be compiled now: what needs them will try again.")
+    return 0
 
 
 def prepare_blender(folder: Path) -> int:

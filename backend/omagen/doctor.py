@@ -42,6 +42,7 @@ def examine(data: Path) -> Findings:
         ("Packages", _packages),
         ("Devices", _devices),
         ("Engines", _engines),
+        ("Kernels", _kernels),
         ("Data folder", _data_folder),
         ("Models", _models),
         ("Server", _server),
@@ -101,6 +102,23 @@ def _engines(findings: Findings, data: Path) -> list[str]:
     findings.facts["engines"] = {info.id: info.problem for info in infos}
     findings.problems += [f"The engine {info.id} cannot run: {info.problem}" for info in infos if info.problem]
     return [f"{info.id}: {'unusable' if info.problem else 'ready'}" for info in infos]
+
+
+def _kernels(findings: Findings, data: Path) -> list[str]:
+    from omagen.kernels.folder import VARIABLE, cache_folder
+    from omagen.kernels.stamp import is_prepared
+
+    folder, ready = cache_folder(), is_prepared()
+    findings.facts["kernels"] = {"prepared": ready, "folder": _private(folder) if folder else None}
+    if folder is None:
+        findings.problems.append(
+            f"Compiled kernels cannot be kept, so that every process compiles them anew: set {VARIABLE} to a folder "
+            "that can be written."
+        )
+        return ["no folder for them can be written"]
+    size = sum(path.stat().st_size for path in folder.rglob("*.nb[ci]"))
+    state = "prepared" if ready else "not prepared: `omagen prepare` or the first encoding compiles them, once"
+    return [state, f"{_private(folder)}, {size / 1e6:.0f} MB"]
 
 
 def _data_folder(findings: Findings, data: Path) -> list[str]:

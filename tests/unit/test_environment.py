@@ -88,6 +88,7 @@ def pip_calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     monkeypatch.setattr(environment, "run_pip", run_pip)
     monkeypatch.setattr(environment, "works", lambda folder: folder.is_dir())
+    monkeypatch.setattr(environment, "prepare_kernels", lambda folder: 0)
     return calls
 
 
@@ -128,6 +129,16 @@ def test_a_moved_checkout_is_installed_again(
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     environment.prepare_backend(tmp_path, set())
     assert len(pip_calls) == 2
+
+
+@posix
+@pytest.mark.parametrize(("status", "outcome"), [(0, 0), (1, 0), (130, 130)])
+def test_kernels_that_cannot_be_compiled_do_not_spoil_an_environment_but_ctrl_c_ends_it(
+    tmp_path: Path, status: int, outcome: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program(tmp_path / "bin", "python", f'echo "$*"; exit {status}')
+    assert environment.prepare_kernels(tmp_path) == outcome
+    assert "-m omagen prepare" in capfd.readouterr().out
 
 
 def test_the_dynamic_linker_is_asked_which_libraries_are_missing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-NAMES = ("generate", "cutout", "encode", "decode", "omage", "engines", "jobs", "models", "serve", "doctor")
+NAMES = ("generate", "cutout", "encode", "decode", "omage", "engines", "jobs", "models", "serve", "prepare", "doctor")
 
 
 def load() -> list[ModuleType]:

@@ -15,6 +15,7 @@ from omagen.commands.conversions import Conversion, Record, check_outputs, disca
 from omagen.commands.exits import DONE, FAILED, USAGE, tell
 from omagen.commands.generate import log_to
 from omagen.commands.options import add_data_option, add_json_option
+from omagen.commands.prepare import ensure_prepared
 from omagen.commands.progress import ProgressLine
 from omagen.commands.text import write_json
 from omagen.commands.workers import Ended, Work, work_through
@@ -70,6 +71,8 @@ class Converter:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to end cancels as Ctrl-C does
         log_to(self._args.data / "cli.log")
         waiting = [item for item in conversions if not self._skip(item)]
+        if waiting:
+            ensure_prepared(silent=self._args.quiet)
         title = waiting[0].source.name if len(waiting) == 1 else "Converting"
         with ProgressLine(title, silent=self._args.quiet) as line:
             try:

@@ -154,9 +154,11 @@ def _difference_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _read(path: Path) -> tuple[Omage, tuple[str, ...]]:
+    from omagen.commands.prepare import ensure_prepared
     from omagen.omage.files import read_omage
 
     omage, warnings = read_omage(path.expanduser())
+    ensure_prepared(silent=False)
     for warning in warnings:
         sys.stderr.write(f"{path.name}: warning: {warning}\n")
     return omage, warnings

@@ -11,7 +11,7 @@ import os
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,17 +50,22 @@ class Reporter:
     def warn(self, message: str) -> None:
         self._connection.send(("warning", message))
 
+    def tell(self, kind: str, content: Any) -> None:
+        """Report something else, of a kind of one's own."""
+        self._connection.send((kind, content))
+
 
 Work = Callable[[Any, Reporter], Any]
 Listener = Callable[[int, str, Any], None]
 
 
-def work_through(work: Work, orders: Sequence[Any], processes: int, listen: Listener) -> Iterator[Ended]:
+def work_through(work: Work, orders: Sequence[Any], processes: int, listen: Listener) -> Generator[Ended, None, None]:
     """`work(order, reporter)` for every order, yielding them in the order in which they end.
 
     `work` is a function of a module; orders and results can be pickled. `listen` gets what is reported: the order's
-    index, `progress` with (stage, fraction) or `warning` with a message. All processes end with the iteration,
-    whatever they are doing; closing the iterator or an exception such as Ctrl-C ends them at once.
+    index, `progress` with (stage, fraction), `warning` with a message, or what `Reporter.tell` was given. All processes
+    end with the iteration, whatever they are doing; closing the iterator or an exception such as Ctrl-C ends them at
+    once.
     """
     waiting = deque(range(len(orders)))
     from multiprocessing.connection import Connection, wait
@@ -79,7 +84,7 @@ def work_through(work: Work, orders: Sequence[Any], processes: int, listen: List
                 assert isinstance(connection, Connection)
                 worker = workers[connection]
                 kind, content = worker.receive()
-                if kind in ("progress", "warning"):
+                if kind not in ("result", "error"):
                     listen(worker.index, kind, content)
                     continue
                 yield Ended(worker.index, **{kind: content})

@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from omagen.kernels import cache
+
+cache.install()
+
 
 def face_components(faces: np.ndarray) -> np.ndarray:
     """(F,) int32: which piece each of `faces` (F, 3) belongs to, numbered from 0; faces that share an edge are of one.

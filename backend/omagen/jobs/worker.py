@@ -23,12 +23,17 @@ from omagen.jobs import result
 from omagen.jobs.failures import out_of_memory, unexpected
 from omagen.jobs.parent_death import die_with_parent
 from omagen.jobs.wire import Wire, messages
+from omagen.kernels.waiting import Preparation
 from omagen.protocol import ErrorCode, OmagenError, Request
 
 log = logging.getLogger(__name__)
 
 _ENGINE_SHARE = 0.85
 """Part of the progress bar that is the engine's; the rest is finishing."""
+_PREPARING_SHARE = 0.7
+"""Part of the bar for compiling kernels, in the one job that has to wait for that."""
+_IDLE_S = 3.0
+"""After so long without a job the worker looks whether kernels are to be compiled."""
 _NICENESS = 10
 _SAMPLE_S = 0.05
 
@@ -40,18 +45,27 @@ class Reporter:
         self._wire = wire
         self._cancelled = threading.Event()
         self._start, self._share = 0.0, _ENGINE_SHARE
+        self._reached = 0.0
         self.warnings: list[str] = []
 
     def __call__(self, stage: str, fraction: float) -> None:
         if self._cancelled.is_set():
             raise OmagenError(ErrorCode.CANCELLED, "Cancelled.")
-        overall = self._start + min(max(fraction, 0.0), 1.0) * self._share
+        overall = self._reached = self._start + min(max(fraction, 0.0), 1.0) * self._share
         self._wire.send({"progress": {"stage": stage, "fraction": round(overall, 4)}})
 
     def warn(self, message: str) -> None:
         log.warning("%s", message)
         self.warnings.append(message)
         self._wire.send({"warning": message})
+
+    def begin_preparing(self) -> None:
+        self._share = _PREPARING_SHARE
+
+    def begin_engine(self) -> None:
+        """Where kernels had to be compiled first, the engine gets what the bar has left."""
+        self._start = self._reached
+        self._share = _ENGINE_SHARE - self._start
 
     def begin_finish(self) -> None:
         self._start, self._share = _ENGINE_SHARE, 1 - _ENGINE_SHARE
@@ -65,6 +79,7 @@ class Worker:
         self._wire = wire
         self._inbox: queue.SimpleQueue[tuple[dict[str, Any], Reporter]] = queue.SimpleQueue()
         self._engines: dict[tuple[str, str], Engine] = {}
+        self._kernels = Preparation()
 
     def listen(self, stream: Any) -> None:
         """Take messages until the input ends, which means that nobody wants this process any more."""
@@ -80,7 +95,7 @@ class Worker:
     def work(self) -> None:
         self._wire.send({"ready": os.getpid()})
         while True:
-            order, reporter = self._inbox.get()
+            order, reporter = self._next()
             try:
                 outcome = {"done": self._run(order, reporter)}
             except OmagenError as error:
@@ -95,6 +110,14 @@ class Worker:
                 outcome = {"error": unexpected(error).to_json()}
             self._wire.send(outcome)
 
+    def _next(self) -> tuple[dict[str, Any], Reporter]:
+        """Wait for an order. While there is none, kernels are compiled that later ones will need."""
+        try:
+            return self._inbox.get(timeout=_IDLE_S)
+        except queue.Empty:
+            self._kernels.begin()
+            return self._inbox.get()
+
     def _run(self, order: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
         from omagen.finish import write_shape
 
@@ -108,6 +131,10 @@ class Worker:
             reporter("Loading", 0.0)
             engine = self._engine(request)
             info = engine.describe()
+            if getattr(engine, "needs_kernels", False):
+                reporter.begin_preparing()
+                self._kernels.wait(reporter)
+                reporter.begin_engine()
             seconds["load"] = time.perf_counter() - begin
             made = engine.run(request, files, reporter)
             shape, making = made if isinstance(made, tuple) else (made, {})
