@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,12 @@ import fake_engines
 import pytest
 from omagen.jobs.store import Store
 from running_queue import RunningQueue
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared_kernels() -> None:
+    """Compiled here, once, rather than by every worker that a test starts. Quick unless the code has changed."""
+    subprocess.run([sys.executable, "-m", "omagen", "prepare", "--quiet"], capture_output=True, check=False)
 
 
 @pytest.fixture(autouse=True)

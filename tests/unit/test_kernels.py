@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -17,12 +18,12 @@ from omagen.protocol import ErrorCode, OmagenError
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache for this process."""
     monkeypatch.setenv(folder.VARIABLE, str(tmp_path / "cache"))
     for cached in (folder.cache_folder, cache._folder, cache._lines):
         cached.cache_clear()
-    yield tmp_path / "cache"  # type: ignore[misc]
+    yield tmp_path / "cache"
     for cached in (folder.cache_folder, cache._folder, cache._lines):
         cached.cache_clear()
 
@@ -103,12 +104,13 @@ def test_two_specialisations_saved_at_once_both_stay(place: Path, tmp_path: Path
     """Numba alone reads the index, adds to it and writes it, so that one of two processes is forgotten."""
     kernels(tmp_path / "sample.py")
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import importlib.util as u; from omagen.kernels import cache;"
-        "cache.install(); s = u.spec_from_file_location('omagen.sample', sys.argv[2]); m = u.module_from_spec(s);"
-        "sys.modules['omagen.sample'] = m; s.loader.exec_module(m); print(m.outer(eval(sys.argv[3])), sum(m.outer.stats.cache_misses.values()))"
+        "import importlib.util as u, sys; from omagen.kernels import cache; cache.install();"
+        "spec = u.spec_from_file_location('omagen.sample', sys.argv[1]); m = u.module_from_spec(spec);"
+        "sys.modules['omagen.sample'] = m; spec.loader.exec_module(m); result = m.outer(eval(sys.argv[2]));"
+        "print(result, sum(m.outer.stats.cache_misses.values()))"
     )
     values = ("1", "1.5", "1j", "True")
-    command = [sys.executable, "-c", code, str(tmp_path), str(tmp_path / "sample.py")]
+    command = [sys.executable, "-c", code, str(tmp_path / "sample.py")]
     first = [subprocess.Popen([*command, value], stdout=subprocess.PIPE, text=True) for value in values]
     answers = [process.communicate(timeout=120)[0].split() for process in first]
     assert [answer[1] for answer in answers] == ["1"] * len(values)

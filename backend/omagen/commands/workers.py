@@ -148,7 +148,10 @@ class _Worker:
 
 def _serve(connection: Connection, work: Work) -> None:
     """The process: takes orders until nobody gives any more."""
-    die_with_parent()
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    die_with_parent(parent.pid if parent else None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the owner decides what it means
     os.dup2(2, 1)  # what a library prints must not get between the results
     reporter = Reporter(connection)

@@ -173,7 +173,7 @@ def _remove(folder: Path, process: int) -> None:
 
 
 def _guarded(method: Callable[..., Any], forgiven: type[Exception]) -> Callable[..., Any]:
-    """`method` of a cache file of ours for one process at a time; what goes wrong with the file counts as not cached."""
+    """`method` of a cache file of ours for one process at a time; if the file is no good, the kernel is not cached."""
 
     def guarded(self: Any, *args: Any) -> Any:
         if not isinstance(self._source_stamp, KernelDigest):
