@@ -15,6 +15,7 @@ from omagen.omage.charts.merging import budget_of, merged
 from omagen.omage.charts.preparation import Surface, as_surface, prepare
 from omagen.omage.charts.reuse import GivenUv, given_uv, laid_out
 from omagen.omage.charts.stretch import anisotropy, double_areas
+from omagen.omage.charts.uniting import united
 from omagen.omage.charts.unwrapping import unwrap
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh
@@ -51,6 +52,8 @@ class Atlas:
     """The uv are a whole layout, to be used as it is."""
     mirrored: np.ndarray
     """(C,) bool: charts whose triangles run clockwise in uv. Only in placed atlases"""
+    least: np.ndarray | None = None
+    """(C, 2) float64: pixels that each chart, once packed, must measure at least along u and v; None: one"""
     report: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -90,6 +93,7 @@ def make_atlas(
     found = improved(surface, replace(found, uv=evened(surface.corners(), found.uv, found.chart, found.charts)))
     cut = found.charts
     budget = budget_of(resolution, float(double_areas(surface.corners()).sum()) / 2)
+    found = united(surface, found, budget, begin + budget_s, progress)
     found = merged(surface, found, budget, begin + budget_s, progress)
     report = {"uv": method, "charts_cut": cut, "seconds": time.monotonic() - begin}
     return _described(_at_even_density(surface, found), surface, report)

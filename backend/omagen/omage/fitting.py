@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from omagen.omage.approximation import approximated
 from omagen.omage.atlas import Atlas, uniform_density
-from omagen.omage.layout import Layout, split_charts
+from omagen.omage.layout import Layout, enlarged, split_charts
 from omagen.omage.locate import Samples, locate_samples
 from omagen.omage.seams import sample_seams, strained_charts
+from omagen.omage.survival import torn_charts
 
 ROUNDS: Final = 4
-"""How often the layout may be made anew because charts turned out not to fit."""
+"""How often the layout may be made anew because charts are strained, and have to be halved."""
+ENLARGEMENTS: Final = 6
+"""How often it may be made anew because charts are torn, and have to be enlarged."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +49,38 @@ def fit(
 
     `positions_of` turns the vertices (V, 3) float32 of the atlas that was laid out into positions (V, 3) float64.
     """
-    split = 0
-    for round_ in range(rounds):
+    best: Fitted | None = None
+    split = enlargements = 0
+    room = rounds > 1
+    while True:
         layout, given_up = lay(atlas)
         positions = positions_of(layout.atlas.vertices)
         seams = sample_seams(positions, layout.boundary, layout.grids)
         strained = strained_charts(layout.grids, seams)
-        if not strained.any() or round_ == rounds - 1:
-            break
-        split += int(strained.sum())
-        atlas = split_charts(uniform_density(layout.atlas), layout.boundary.twin, strained)
-    samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas, positions)
-    points = _points(layout.atlas, positions, samples, seams.points)
-    points = approximated(points, positions, layout.atlas.faces, layout.boundary.twin, layout.grids, samples)
-    counts = given_up | {"strained_charts": int(strained.sum()), "shrunk_seams": seams.merged}
-    counts["split_charts"] = given_up.get("split_charts", 0) + split
-    return Fitted(layout, samples, points.astype(np.float32), counts)
+        if strained.any() and rounds > 1:
+            rounds -= 1
+            split += int(strained.sum())
+            atlas = split_charts(uniform_density(layout.atlas), layout.boundary.twin, strained)
+            continue
+        samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas, positions)
+        points = _points(layout.atlas, positions, samples, seams.points)
+        points = approximated(points, positions, layout.atlas.faces, layout.boundary.twin, layout.grids, samples)
+        points = points.astype(np.float32)
+        torn = torn_charts(layout, samples, points)
+        counts = given_up | {"strained_charts": int(strained.sum()), "shrunk_seams": seams.merged}
+        counts |= {"torn_charts": int(torn.sum()), "split_charts": given_up.get("split_charts", 0) + split}
+        if best is None or _losses(counts) < _losses(best.given_up):
+            best = Fitted(layout, samples, points, counts)
+        is_crowded = counts.get("dropped_components", 0) > best.given_up.get("dropped_components", 0)
+        if not torn.any() or not room or is_crowded or enlargements == ENLARGEMENTS:
+            return best
+        enlargements += 1
+        atlas = enlarged(replace(layout, atlas=uniform_density(layout.atlas)), torn)
+
+
+def _losses(counts: dict[str, int]) -> tuple[int, int]:
+    """What matters most first: components that found no room, then charts that are torn."""
+    return counts.get("dropped_components", 0), counts["torn_charts"]
 
 
 def _points(atlas: Atlas, positions: np.ndarray, samples: Samples, seam_points: np.ndarray) -> np.ndarray:

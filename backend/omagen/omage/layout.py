@@ -15,7 +15,7 @@ import numpy as np
 
 from omagen.omage.atlas import Atlas, uniform_density
 from omagen.omage.boundary import Boundary, arc_bends, trace_boundary
-from omagen.omage.charts.projection import halve
+from omagen.omage.charts.halving import second_halves
 from omagen.omage.charts.stretch import double_areas
 from omagen.omage.charts.topology import connected_faces
 from omagen.omage.grids import MARGIN, Grids, build_grids, chart_frames, fitted_uv
@@ -29,6 +29,11 @@ BEND_SPACING: Final = 2.0
 EXPECTED_FILL: Final = 0.6
 SPLITS: Final = 6
 """Rounds in which charts that cannot be drawn as what they are get halved."""
+
+THIN: Final = 6
+"""Pixels: charts that measure less are enlarged in that direction first."""
+GROWTH: Final = 1.3
+"""By how much other charts are enlarged."""
 
 Progress = Callable[[str, float], None]
 
@@ -212,7 +217,7 @@ class _Drawing:
 
     def at(self, scale: float) -> Grids:
         atlas = self.atlas
-        uv = fitted_uv(atlas.uv, atlas.chart, self._low, self._high, scale)
+        uv = fitted_uv(atlas.uv, atlas.chart, self._low, self._high, scale, atlas.least)
         return build_grids(uv, atlas.chart, atlas.charts, self.boundary)
 
     def masks_at(self, scale: float) -> ChartMasks:
@@ -220,14 +225,28 @@ class _Drawing:
 
 
 def split_charts(atlas: Atlas, twin: np.ndarray, which: np.ndarray) -> Atlas:
-    """`atlas` with the charts `which` (C,) bool halved across their longer side in the picture."""
-    second = halve(np.concatenate([atlas.uv, np.zeros((len(atlas.uv), 3, 1))], axis=2), atlas.chart, atlas.charts)
-    label = 2 * atlas.chart + (second & which[atlas.chart])
+    """`atlas` with the charts `which` (C,) bool divided in two, each half connected."""
+    label = 2 * atlas.chart + second_halves(twin, atlas.uv.mean(axis=1), atlas.chart, which)
     inner = twin.copy()
     faces = np.arange(len(twin)) // 3
     inner[(twin >= 0) & (label[faces] != label[twin // 3])] = -1
     chart, charts = connected_faces(inner)
-    return replace(atlas, chart=chart, mirrored=np.zeros(charts, bool))
+    least = atlas.least
+    if least is not None:  # what has been halved may be small again
+        parent = atlas.chart[np.unique(chart, return_index=True)[1]]
+        least = np.where(which[parent][:, None], 1.0, least[parent])
+    return replace(atlas, chart=chart, mirrored=np.zeros(charts, bool), least=least)
+
+
+def enlarged(layout: Layout, which: np.ndarray) -> Atlas:
+    """The atlas of `layout` with the charts `which` (C,) bool larger: where they are thin across, else all over."""
+    atlas = layout.atlas
+    low, high = chart_frames(layout.grids.uv, atlas.chart, atlas.charts)
+    extent = np.round(high - low)
+    is_thin = extent < THIN
+    wanted = np.where(is_thin, extent + 2, np.where(is_thin.any(axis=1, keepdims=True), extent, extent * GROWTH))
+    least = np.ones((atlas.charts, 2)) if atlas.least is None else atlas.least
+    return replace(atlas, least=np.where(which[:, None], np.maximum(np.ceil(wanted), least), least))
 
 
 def _without_smallest(atlas: Atlas, area: np.ndarray, share: float, given_up: dict[str, int]) -> Atlas:
@@ -259,6 +278,7 @@ def _without_smallest(atlas: Atlas, area: np.ndarray, share: float, given_up: di
         uv=np.ascontiguousarray(atlas.uv[stays]),
         chart=chart.astype(np.int32),
         mirrored=np.zeros(int(chart.max()) + 1, bool),
+        least=None if atlas.least is None else atlas.least[np.unique(atlas.chart[stays])],
     )
 
 

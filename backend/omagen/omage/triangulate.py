@@ -196,7 +196,9 @@ def _triangulate(
             if code == 0:
                 continue
             a = i * width + j
-            rising = code == FULL and is_diagonal_rising(standing, position, normal, int(sign[labels[a]]), a, width)
+            rising = code == FULL and vertex[a + 1] == vertex[a + width]  # a diagonal between one vertex would lose all
+            if code == FULL and not rising and vertex[a] != vertex[a + width + 1]:
+                rising = is_diagonal_rising(standing, position, normal, int(sign[labels[a]]), a, width)
             first, second = _block_triangles(code, rising, a, width)
             for k in range(2 if code == FULL else 1):
                 p, q, r = first if k == 0 else second

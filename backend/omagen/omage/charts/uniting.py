@@ -1,0 +1,236 @@
+"""Makes one chart of all that a component of few pixels was cut into.
+
+Joining charts pair by pair (see `merging`) ends where no two of them lie flat together as they are. Here a whole
+component is cut open to a disc and flattened anew: conformally (Lévy et al. 2002), and where that lies over itself from
+a convex embedding (Tutte 1963) by symmetric Dirichlet energy (Rabinovich et al. 2017). What does not lie flat well
+enough is divided and its parts tried by themselves, as long as they are fewer than the charts there were.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from scipy.sparse import coo_array, diags_array
+from scipy.sparse.linalg import splu
+
+from omagen.omage.charts.charting import Charting, Progress
+from omagen.omage.charts.halving import second_halves
+from omagen.omage.charts.merging import Budget
+from omagen.omage.charts.opening import opened
+from omagen.omage.charts.preparation import Surface
+from omagen.omage.charts.relaxation import relaxed
+from omagen.omage.charts.stretch import chart_stretch, double_areas
+from omagen.omage.charts.topology import chart_vertices, connected_faces, restricted
+from omagen.omage.charts.validity import group_order, judge, signed_areas
+
+MOST_FAILURES: Final = 3
+"""Parts of a component that do not lie flat before it is left as it was: each takes as long as many joints of pairs."""
+SWEEPS: Final = 20
+PATIENCE: Final = 6
+SLIVER: Final = 1e-5
+"""Height of a triangle, as a share of its longest edge, below which its shape is not taken at its word."""
+STEPS: Final = (1, 1, 2, 4)
+"""Of minimising the energy, from a convex embedding, between places that are looked at."""
+PATIENCE_SHARE: Final = 0.4
+MOST_FACES: Final = 20_000
+"""Flattening more at once takes longer than it is worth."""
+CROWDED: Final = 1 / 16
+"""Mean area of a component's charts, in small charts of the budget, below which they are too many. Above it they are
+better apart, because seams keep the creases along which charts tend to be cut."""
+
+
+def united(surface: Surface, found: Charting, budget: Budget, deadline: float, progress: Progress) -> Charting:
+    """`found`, valid and of even density, with fewer charts in components whose charts are small.
+
+    Takes a part of the time to `deadline` at most, because the rest can still be joined pair by pair.
+    """
+    begin = time.monotonic()
+    corners = surface.corners()
+    inner, uv = found.inner.copy(), found.uv.copy()
+    wanted = _small_components(surface, found, double_areas(corners), budget)
+    if len(wanted) == 0:
+        return found
+    faces, start = group_order(surface.component, surface.components)
+    charts = _charts_of_components(surface, found)
+    for number, component in enumerate(wanted):
+        progress("Joining small charts", number / len(wanted))
+        if time.monotonic() > begin + PATIENCE_SHARE * (deadline - begin):
+            break
+        part = faces[start[component] : start[component + 1]]
+        flat = _few_charts(corners[part], restricted(surface.opposite, part), budget, int(charts[component]))
+        if flat is not None:
+            uv[part], joined = flat
+            half = (3 * part[:, None] + np.arange(3)).reshape(-1)
+            inner[half] = np.where(joined >= 0, 3 * part[joined // 3] + joined % 3, -1)
+    chart, count = connected_faces(inner)
+    return Charting(chart, uv, inner, count)
+
+
+def _charts_of_components(surface: Surface, found: Charting) -> np.ndarray:
+    first = np.unique(found.chart, return_index=True)[1]
+    return np.bincount(surface.component[first], minlength=surface.components)
+
+
+def _small_components(surface: Surface, found: Charting, area: np.ndarray, budget: Budget) -> np.ndarray:
+    """Components that have several charts, small ones on average; those where trying costs least for it first."""
+    charts = _charts_of_components(surface, found)
+    total = np.bincount(surface.component, weights=area, minlength=surface.components) / 2
+    faces = np.bincount(surface.component, minlength=surface.components)
+    is_crowded = total < CROWDED * charts * budget.small_area
+    wanted = np.flatnonzero((charts > 1) & is_crowded & (faces <= MOST_FACES))
+    return wanted[np.argsort(-charts[wanted] / faces[wanted], kind="stable")]
+
+
+def _few_charts(
+    corners: np.ndarray, opposite: np.ndarray, budget: Budget, before: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """`uv` (N, 3, 2) and `inner` (3N,) of one component in much fewer charts than `before`; None where that cannot be.
+
+    `corners` (N, 3, 3) float64, `opposite` (3N,) int32. The charts may be distorted as those they replace might be.
+    """
+    uv, inner = np.zeros((len(corners), 3, 2)), opposite.copy()
+    grain = double_areas(corners).sum() / 2 / before
+    limits = tuple(float(limit[0]) for limit in budget.limits(np.array([grain])))
+    waiting, finished, failures = [np.arange(len(corners))], 0, 0
+    while waiting:
+        if finished + len(waiting) > (before + 1) // 2 or failures > MOST_FAILURES:
+            return None
+        part = waiting.pop()
+        joined = restricted(opposite, part)
+        vertex, vertices = chart_vertices(joined)
+        points = np.empty((vertices, 3))
+        points[vertex] = corners[part].reshape(-1, 3)
+        joined = opened(joined, vertex.reshape(-1, 3), points)
+        flat = _flattened(corners[part], joined, limits)
+        if flat is not None:
+            uv[part] = flat
+            half = (3 * part[:, None] + np.arange(3)).reshape(-1)
+            inner[half] = np.where(joined >= 0, 3 * part[joined // 3] + joined % 3, -1)
+            finished += 1
+        elif len(part) == 1:
+            return None
+        else:
+            failures += 1
+            one = np.zeros(len(part), np.int32)
+            second = second_halves(restricted(opposite, part), corners[part].mean(axis=1), one, np.ones(1, bool))
+            waiting += [part[~second], part[second]]
+    return uv, inner
+
+
+def _flattened(corners: np.ndarray, inner: np.ndarray, limits: tuple[float, float]) -> np.ndarray | None:
+    """(N, 3, 2) float64 of one chart, counter-clockwise, its longest side along u; None where nothing is good enough.
+
+    `limits`: of stretch and spread, see `chart_stretch`.
+    """
+    vertex, vertices = chart_vertices(inner)
+    face_vertex = vertex.reshape(-1, 3)
+    border = _border(inner, face_vertex, vertices)
+    area = double_areas(corners).sum()
+    if border is None or not area > 0:
+        return None
+    points = np.empty((vertices, 3))
+    points[face_vertex] = corners / np.sqrt(area)
+    points = _without_slivers(points, face_vertex)
+    chart = np.zeros(len(corners), np.int32)
+    for way in (_conformal, _symmetric_dirichlet):
+        for place in way(points, face_vertex, border):
+            if not np.isfinite(place).all() or not abs(total := signed_areas(place[face_vertex]).sum()) > 1e-12:
+                continue
+            if total < 0:
+                place[:, 0] *= -1
+            uv = _upright(place * np.sqrt(area / abs(total)))[face_vertex]
+            stretch, spread = chart_stretch(corners, uv, chart, 1)
+            if stretch[0] <= limits[0] and spread[0] <= limits[1] and judge(uv, inner, chart, 1).good[0]:
+                return uv
+    return None
+
+
+def _without_slivers(points: np.ndarray, face_vertex: np.ndarray) -> np.ndarray:
+    """`points` (V, 3), those of triangles without height moved by a little of their shortest edge, as nothing can be
+    solved with these."""
+    corners = points[face_vertex]
+    lengths = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)
+    is_sliver = double_areas(corners) < SLIVER * lengths.max(axis=1) ** 2
+    if not is_sliver.any():
+        return points
+    reach = np.zeros(len(points))
+    np.maximum.at(reach, face_vertex[is_sliver], 0.05 * lengths[is_sliver].min(axis=1, keepdims=True))
+    return points + reach[:, None] * np.random.default_rng(0).uniform(-1, 1, points.shape)
+
+
+def _border(inner: np.ndarray, face_vertex: np.ndarray, vertices: int) -> np.ndarray | None:
+    """The chart vertices around a disc, in order; None where the chart is no disc."""
+    import igl
+
+    edges = (len(inner) + (inner < 0).sum()) // 2
+    if vertices - edges + len(face_vertex) != 1:
+        return None
+    loop = igl.boundary_loop(face_vertex.astype(np.int64))
+    return loop if len(loop) == (inner < 0).sum() else None
+
+
+def _conformal(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray) -> Iterator[np.ndarray]:
+    """Of `points` (V, 3) whose triangles have an area of one half; relaxed then, as sizes matter too."""
+    import igl
+
+    first = border[np.argmax(((points[border] - points[border].mean(axis=0)) ** 2).sum(axis=1))]
+    second = border[np.argmax(((points[border] - points[first]) ** 2).sum(axis=1))]
+    where = np.array([[0.0, 0.0], [np.linalg.norm(points[first] - points[second]), 0.0]])
+    place = igl.lscm(points, face_vertex.astype(np.int64), np.array([first, second], np.int64), where)[0]
+    total = signed_areas(place[face_vertex]).sum()
+    if np.isfinite(place).all() and abs(total) > 1e-12:
+        place = place * [1, np.sign(total)] / np.sqrt(abs(total))
+        yield relaxed(place, face_vertex, points[face_vertex], SWEEPS, patience=PATIENCE)
+
+
+def _symmetric_dirichlet(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray) -> Iterator[np.ndarray]:
+    """The best first; it may wind over itself, which those on the way to it from the convex one do less and less."""
+    import igl
+
+    place = _convex(face_vertex, border)
+    if not (signed_areas(place[face_vertex]) > 0).all():
+        return
+    energy = igl.MappingEnergyType.SYMMETRIC_DIRICHLET
+    nobody, nowhere = np.zeros(0, np.int32), np.zeros((0, 2), order="F")
+    data = igl.slim_precompute(
+        np.asfortranarray(points),
+        np.asfortranarray(face_vertex),
+        np.asfortranarray(place),
+        energy,
+        nobody,
+        nowhere,
+        0.0,
+    )
+    found = [place] + [np.ascontiguousarray(igl.slim_solve(data, steps)[:, :2]) for steps in STEPS]
+    yield from reversed(found)
+
+
+def _convex(face_vertex: np.ndarray, border: np.ndarray) -> np.ndarray:
+    """(V, 2): `border` on a circle, every other vertex at the mean of its neighbours; area about one half."""
+    vertices = int(face_vertex.max()) + 1
+    turn = np.linspace(0, 2 * np.pi, len(border), endpoint=False)
+    place = np.zeros((vertices, 2))
+    place[border] = np.stack([np.cos(turn), np.sin(turn)], axis=1) / np.sqrt(2 * np.pi)
+    inside = np.setdiff1d(np.arange(vertices), border)
+    if len(inside):
+        ends = np.concatenate([face_vertex[:, [0, 1]], face_vertex[:, [1, 2]], face_vertex[:, [2, 0]]])
+        both = np.concatenate([ends, ends[:, ::-1]])
+        links = coo_array((np.ones(len(both)), (both[:, 0], both[:, 1])), shape=(vertices, vertices)).tocsr()
+        links.data[:] = 1  # every neighbour counts once
+        rows = links[inside]
+        laplacian = diags_array(rows.sum(axis=1)) - rows[:, inside]
+        place[inside] = splu(laplacian.tocsc()).solve(rows @ place)
+    return place
+
+
+def _upright(place: np.ndarray) -> np.ndarray:
+    """`place` (N, 2) turned so that its smallest surrounding rectangle has its longer sides along u."""
+    import cv2
+
+    _, (width, height), angle = cv2.minAreaRect(place.astype(np.float32))
+    turn = np.radians(angle + (90 if height > width else 0))
+    along = np.array([np.cos(turn), np.sin(turn)])
+    return place @ np.stack([along, [-along[1], along[0]]], axis=1)
