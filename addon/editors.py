@@ -26,6 +26,27 @@ def open_window(context: bpy.types.Context, kind: str) -> bpy.types.Area:
     return area
 
 
+def image_editor(context: bpy.types.Context) -> bpy.types.Area:
+    """An image editor: one that is open, else half of the 3D view, else a new window."""
+    area = shown(context, "IMAGE_EDITOR")
+    if area is not None:
+        return area
+    view = context.area if context.area and context.area.type == "VIEW_3D" else shown(context, "VIEW_3D")
+    return split(context, view, "IMAGE_EDITOR") if view else open_window(context, "IMAGE_EDITOR")
+
+
+def paint_on(area: bpy.types.Area, image: bpy.types.Image) -> bool:
+    """Show an image in an image editor for painting, whole; returns whether it was not being painted on before."""
+    space = area.spaces.active
+    if space.image == image and space.ui_mode == "PAINT":
+        return False
+    space.image = image
+    space.ui_mode = "PAINT"
+    with inside(area):
+        bpy.ops.image.view_all(fit_view=True)
+    return True
+
+
 def at(key: int) -> bpy.types.Area | None:
     """The area with this address, which stays the same from tick to tick; None once it is closed."""
     areas = (area for window in bpy.context.window_manager.windows for area in window.screen.areas)

@@ -1,9 +1,10 @@
-"""Draw docs/omages.jpg: each mesh and, beside it, what is decoded from its omages of 64, 256 and 1024 pixels.
+"""Draw docs/omage-gallery.jpg: each mesh, what comes back from its omages of 64, 256 and 1024 pixels, and a geometry.
 
-    .venv/bin/python tools/omage_gallery.py -o docs/omages.jpg chair.glb spot.obj …
+    .venv/bin/python tools/omage_gallery.py                     # the shared test meshes
+    .venv/bin/python tools/omage_gallery.py -o my.jpg chair.glb spot.obj …
 
 Originals come in through Blender's own importers. Cycles renders in the bpy module (OMAGEN_BPY_PYTHON or
-.venv-blender).
+.venv-blender), all pictures of a mesh with one camera and one light.
 """
 
 # pyright: reportMissingImports=false
@@ -21,34 +22,50 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE_PYTHON = os.environ.get("OMAGEN_BPY_PYTHON", str(ROOT / ".venv-blender" / "bin" / "python"))
+SHARED = Path(os.environ.get("OMAGEN_SHARED", ROOT.parent / "shared"))
+LEFT_OUT = {"box_vertex_colors_tiny.glb", "texture_settings_uv_outside.glb"}
+"""Flat cards and a plain box show nothing."""
 RESOLUTIONS = (64, 256, 1024)
-SIZE, CAPTION = 256, 40
-SAMPLES = 32
-BLOCKS = 2
-"""Meshes beside each other in the picture."""
+SIZE, CAPTION, HEADING = 256, 40, 24
+SAMPLES = 24
+QUALITY = 86
+CHECKER = (204, 236)
+"""Grey levels behind what is not occupied in a geometry image"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("meshes", nargs="+", type=Path)
-    parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "omages.jpg")
+    parser.add_argument("meshes", nargs="*", type=Path)
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "omage-gallery.jpg")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave omages, meshes and single pictures there")
+    parser.add_argument("--size", type=int, default=SIZE, help="pixels a side of each picture (default: %(default)s)")
     parser.add_argument("--render", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    meshes = [path.resolve() for path in options.meshes] or shared_meshes()
     if options.render:
-        render(options.meshes, options.render)
-    with tempfile.TemporaryDirectory() as folder:
-        facts = {resolution: convert(options.meshes, resolution, Path(folder)) for resolution in RESOLUTIONS}
-        command = [MODULE_PYTHON, __file__, *map(str, options.meshes), "--render", folder]
+        render(meshes, options.render, options.size)
+    with tempfile.TemporaryDirectory() as made:
+        folder = options.keep or Path(made)
+        facts = {resolution: convert(meshes, resolution, folder) for resolution in RESOLUTIONS}
+        command = [MODULE_PYTHON, __file__, *map(str, meshes), "--render", str(folder), "--size", str(options.size)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        compose(options.meshes, facts, Path(folder), options.output)
+        compose(meshes, facts, folder, options.output, options.size)
     sys.stdout.write(f"{options.output}\n")
+
+
+def shared_meshes() -> list[Path]:
+    folder = SHARED / "assets" / "meshes"
+    found = sorted(path for kind in ("glb", "obj") for path in folder.rglob(f"*.{kind}") if path.name not in LEFT_OUT)
+    if not found:
+        raise SystemExit(f"There are no meshes in {folder}; name some.")
+    return found
 
 
 def convert(meshes: list[Path], resolution: int, folder: Path) -> dict[str, dict[str, Any]]:
     """Have the command line make `folder/RESOLUTION/NAME.glb`; returns what it measured, by file name."""
     place = folder / str(resolution)
     omages = place / "omages"
-    words = [*meshes, "-o", f"{omages}/", "--resolution", resolution, "--measure", "--format", "omage"]
+    words = [*meshes, "-o", f"{omages}/", "--resolution", resolution, "--measure", "--format", "folder"]
     encoded = omagen("encode", *words, folder=folder)
     omagen("decode", omages, "-o", f"{place}/", folder=folder)
     return {Path(entry["input"]).name: entry for entry in encoded}
@@ -61,8 +78,8 @@ def omagen(*words: object, folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def render(meshes: list[Path], folder: Path) -> None:
-    """In the bpy module: one PNG for each mesh and resolution, and one for the original."""
+def render(meshes: list[Path], folder: Path, size: int) -> None:
+    """In the bpy module: one PNG for each mesh and resolution, and one for the original, all by one camera."""
     import bpy
 
     sys.path.insert(0, str(ROOT / "tests"))
@@ -74,18 +91,19 @@ def render(meshes: list[Path], folder: Path) -> None:
     from omagen_extension.addon.scene.write_object import write_object
 
     for mesh in meshes:
-        for place in ("original", *map(str, RESOLUTIONS)):
-            decoded = folder / place / f"{mesh.stem}.glb"
-            if place != "original" and not decoded.exists():
+        bpy.ops.wm.read_homefile(use_empty=True)
+        shown = imported(mesh)
+        bpy.context.view_layer.update()
+        product_shot.compose(bpy.context.scene, shown)
+        product_shot.render(bpy.context.scene, folder / f"{mesh.stem}.original.png", size, SAMPLES)
+        for resolution in RESOLUTIONS:
+            decoded = folder / str(resolution) / f"{mesh.stem}.glb"
+            if not decoded.exists():
                 continue
-            bpy.ops.wm.read_homefile(use_empty=True)
-            if place == "original":
-                shown = imported(mesh)
-            else:
-                shown = write_object(bpy.context, read_object(decoded.read_bytes()), mesh.stem)
-            bpy.context.view_layer.update()
-            product_shot.compose(bpy.context.scene, shown)
-            product_shot.render(bpy.context.scene, folder / f"{mesh.stem}.{place}.png", SIZE, SAMPLES)
+            bpy.data.objects.remove(shown)
+            shown = write_object(bpy.context, read_object(decoded.read_bytes()), mesh.stem, location=(0.0, 0.0, 0.0))
+            product_shot.render(bpy.context.scene, folder / f"{mesh.stem}.{resolution}.png", size, SAMPLES)
+    sys.stdout.flush()
     os._exit(0)  # some versions of the module crash in their own clean-up
 
 
@@ -113,35 +131,58 @@ def imported(path: Path) -> Any:
     return bpy.context.object
 
 
-def compose(meshes: list[Path], facts: dict[int, dict[str, Any]], folder: Path, output: Path) -> None:
-    """One row per mesh and block: the original, then its omages, finer and finer."""
+def compose(meshes: list[Path], facts: dict[int, dict[str, Any]], folder: Path, output: Path, size: int) -> None:
+    """A row per mesh: the original, what comes back, and the finest geometry image."""
     from PIL import Image, ImageDraw, ImageFont
 
-    places = ("original", *RESOLUTIONS)
-    rows = -(-len(meshes) // BLOCKS)
-    sheet = Image.new("RGB", (BLOCKS * len(places) * SIZE, rows * (SIZE + CAPTION)), "white")
+    places = ("original", *map(str, RESOLUTIONS))
+    sheet = Image.new("RGB", ((len(places) + 1) * size, HEADING + len(meshes) * (size + CAPTION)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
-    for number, mesh in enumerate(meshes):
-        block, row = divmod(number, rows)
-        for column, place in enumerate(places, block * len(places)):
-            corner = (column * SIZE, row * (SIZE + CAPTION))
+    titles = (
+        "original",
+        *(f"omage of {n} x {n}" for n in RESOLUTIONS),
+        f"geometry.png of {RESOLUTIONS[-1]} x {RESOLUTIONS[-1]}",
+    )
+    for column, title in enumerate(titles):
+        draw.text((column * size + 6, 5), title, "black", font)
+    for row, mesh in enumerate(meshes):
+        top = HEADING + row * (size + CAPTION)
+        for column, place in enumerate(places):
             picture = folder / f"{mesh.stem}.{place}.png"
             if picture.exists():
-                sheet.paste(Image.open(picture), corner)
-            words = mesh.stem if place == "original" else caption(int(place), facts[int(place)].get(mesh.name))
-            draw.text((corner[0] + 6, corner[1] + SIZE + 3), words, "black", font)
-    sheet.save(output, quality=86, optimize=True)
+                sheet.paste(Image.open(picture), (column * size, top))
+            words = mesh.stem if place == "original" else caption(facts[int(place)].get(mesh.name))
+            draw.text((column * size + 6, top + size + 3), words, "black", font)
+        geometry = folder / str(RESOLUTIONS[-1]) / "omages" / mesh.stem / "geometry.png"
+        if geometry.exists():
+            sheet.paste(flat_geometry(geometry, size), (len(places) * size, top))
+    sheet.save(output, quality=QUALITY, optimize=True)
 
 
-def caption(resolution: int, entry: dict[str, Any] | None) -> str:
+def flat_geometry(path: Path, size: int) -> Any:
+    """A geometry image as an image editor shows it, over a checker."""
+    import cv2
+    import numpy as np
+    from PIL import Image
+
+    stored = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
+    occupied = stored[..., 3:].astype(np.float32) / 65535
+    colors = cv2.resize(stored[..., 2::-1] / np.float32(257) * occupied, (size, size), interpolation=cv2.INTER_AREA)
+    opacity = cv2.resize(occupied, (size, size), interpolation=cv2.INTER_AREA)[..., None]
+    dark = (np.indices((size, size)) // 8).sum(axis=0) % 2
+    ground = np.choose(dark, CHECKER)[..., None]
+    return Image.fromarray(np.uint8(colors + ground * (1 - opacity) + 0.5))
+
+
+def caption(entry: dict[str, Any] | None) -> str:
     if entry is None or entry["error"]:
-        return f"{resolution}: {entry['error']['message'] if entry else 'nothing'}"
+        return entry["error"]["message"] if entry else "nothing"
     report, measured = entry["result"]["report"], entry["result"]["measured"]
     lost = f", {report['lost_components']} of {report['components']} pieces lost" if report["lost_components"] else ""
     errors = measured["attributes"]
     albedo = "" if errors["albedo_psnr"] is None else f", colour {errors['albedo_psnr']:.0f} dB"
     return (
-        f"{resolution}: {report['charts']:,} charts, {report['occupancy']:.0%} full{lost}\n"
+        f"{report['charts']:,} charts, {report['occupancy']:.0%} full{lost}\n"
         f"off by {measured['chamfer']:.1e}, normals {errors['normal_angle']:.1f}°{albedo}"
     )
 

@@ -9,7 +9,6 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ...backend.omagen.protocol import ErrorCode, OmagenError
 from .. import delivery, editors, level_of_detail, omage_work, omages
-from ..omage_delivery import show
 from ..scene.replace_mesh import require_object_mode
 from ..task import Task
 from .generate import parse_parameters
@@ -168,15 +167,7 @@ class OMAGEN_OT_omage_show(bpy.types.Operator):
         image = bpy.data.images.get(self.image)
         if image is None or bpy.app.background:
             return {"CANCELLED"}
-        if editors.shown(context, "IMAGE_EDITOR") is None:
-            view = (
-                context.area if context.area and context.area.type == "VIEW_3D" else editors.shown(context, "VIEW_3D")
-            )
-            made = (
-                editors.split(context, view, "IMAGE_EDITOR") if view else editors.open_window(context, "IMAGE_EDITOR")
-            )
-            made.spaces.active.image = image
-        show(image)
+        editors.paint_on(editors.image_editor(context), image)
         return {"FINISHED"}
 
 

@@ -45,23 +45,12 @@ class OMAGEN_OT_paint_cutout(bpy.types.Operator):
         if bpy.app.background:
             self.report({"ERROR"}, "Painting needs Blender's window.")
             return {"CANCELLED"}
-        area = editors.shown(context, "IMAGE_EDITOR") or self._open_editor(context)
-        space = area.spaces.active
-        first = space.image != context.scene.omagen.mask or space.ui_mode != "PAINT"
-        space.image = context.scene.omagen.mask
-        space.ui_mode = "PAINT"
-        if first:
-            with editors.inside(area):
-                bpy.ops.image.view_all(fit_view=True)
+        area = editors.image_editor(context)
+        if editors.paint_on(area, context.scene.omagen.mask):
             editors.show_sidebar(area, CATEGORY)
         key, blend = area.as_pointer(), "ERASE_ALPHA" if self.stroke == "ERASE" else "ADD_ALPHA"
         timers.retry(lambda: _take_brush(key, blend))
         return {"FINISHED"}
-
-    @staticmethod
-    def _open_editor(context: bpy.types.Context) -> bpy.types.Area:
-        view = context.area if context.area and context.area.type == "VIEW_3D" else editors.shown(context, "VIEW_3D")
-        return editors.split(context, view, "IMAGE_EDITOR") if view else editors.open_window(context, "IMAGE_EDITOR")
 
 
 def _take_brush(key: int, blend: str) -> bool:

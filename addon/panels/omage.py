@@ -16,6 +16,7 @@ from . import progress, quality, settings, wrapped_text
 from .sidebar import CATEGORY, draw_setup, ensure_backend
 
 RESOLUTION = "resolution"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 class OMAGEN_PT_omage(bpy.types.Panel):
@@ -95,7 +96,8 @@ def draw_maps(layout: bpy.types.UILayout, context: bpy.types.Context, geometry: 
 
 def draw_quality(layout: bpy.types.UILayout, context: bpy.types.Context, report: Mapping[str, Any]) -> None:
     """One line, or each figure with what it means."""
-    text = quality.line(report)
+    figures = quality.line(report).split(quality.SEPARATOR)
+    text = quality.SEPARATOR.join(figure.replace(" ", NO_BREAK) for figure in figures)
     if not text:
         return
     header, body = layout.panel("OMAGEN_omage_quality", default_closed=True)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+SEPARATOR: Final = "  ·  "
 CLOSED: Final = 1e-5
-"""Seams that gape less, as a share of the object's size, are what rounding leaves."""
+"""Less, as a share of the object's size, is what rounding leaves."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Figure:
 
 
 def _small(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:.2g} %" if share >= CLOSED else f"under {100 * CLOSED:g} %"
 
 
 def _seams(share: float) -> str:
@@ -43,7 +44,7 @@ FIGURES: Final = (
 
 def line(report: Mapping[str, Any]) -> str:
     """Everything that is known, e.g. "Chamfer 0.02 % · seams closed · 71 % used"; empty where nothing is."""
-    words = "  ·  ".join(figure.say(value) for figure, value in known(report))
+    words = SEPARATOR.join(figure.say(value) for figure, value in known(report))
     return words[:1].upper() + words[1:]
 
 

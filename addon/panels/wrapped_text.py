@@ -35,7 +35,7 @@ def lines(text: str, width: int, size: int) -> tuple[str, ...]:
     done: list[str] = []
     for paragraph in text.splitlines():
         line = ""
-        for piece in re.findall(r"\s*[^\s/\\]*[/\\]?", paragraph):
+        for piece in re.findall(r"[ \t]*[^ \t/\\]*[/\\]?", paragraph):
             if line and blf.dimensions(FONT, line + piece)[0] > width:
                 done.append(line)
                 line = piece.lstrip()

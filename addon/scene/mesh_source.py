@@ -50,13 +50,13 @@ class Piece:
 
     def finite(self) -> Piece:
         """Without the triangles at vertices whose position is not a number, as broken modifiers leave them."""
-        valid = np.isfinite(self.positions).all(axis=1)
+        valid = np.all(np.isfinite(self.positions), axis=1)
         if valid.all():
             return self
         corners = self.triangle_corners
         if corners is None:
             corners = np.arange(len(self.corner_vertex), dtype=np.int32)
-        kept = valid[self.corner_vertex[corners]].reshape(-1, 3).all(axis=1)
+        kept = np.all(valid[self.corner_vertex[corners]].reshape(-1, 3), axis=1)
         return replace(
             self,
             positions=np.where(valid[:, None], self.positions, np.float32(0)),

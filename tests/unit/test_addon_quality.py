@@ -16,6 +16,7 @@ from omagen_extension.addon.panels import quality
         ({"occupancy": None, "triangles": 5}, ""),
         ({"occupancy": 0.712, "stretch": 1.234}, "71% used  ·  stretch 1.23"),
         ({"chamfer": 0.000213, "seam_gap": {"mean": 0.0, "max": 0.0}}, "Chamfer 0.021 %  ·  seams closed"),
+        ({"chamfer": 3.4e-7}, "Chamfer under 0.001 %"),
         ({"seam_gap": {"mean": 2e-9, "max": 1e-7}}, "Seams closed"),
         ({"seam_gap": {"mean": 4e-4, "max": 1e-3}}, "Seams 0.04 %"),
         ({"lost_components": 1}, "1 part lost"),
