@@ -15,10 +15,11 @@ import bpy
 from bpy.props import BoolProperty, FloatVectorProperty, IntProperty, PointerProperty, StringProperty
 from mathutils import Matrix
 
-from ..backend.omagen.omage_layout import Header
+from ..backend.omagen.omage_layout import MAX_RESOLUTION, MIN_RESOLUTION, Header
 from ..backend.omagen.protocol import ErrorCode, OmagenError
 from .scene import map_names, omage_images, omage_material
 from .scene.omage_files import GEOMETRY, MAPS, OTHERS, MapKind, OmageFiles
+from .scene.read_image import read_pixels
 
 
 class OmageMaps(bpy.types.PropertyGroup):
@@ -137,16 +138,12 @@ def adopt(geometry: bpy.types.Image) -> None:
 
     Raises `OmagenError` (input) where it cannot be the geometry of one.
     """
-    width, height = geometry.size
-    if width != height or not width:
-        raise OmagenError(
-            ErrorCode.INPUT,
-            f"{geometry.name!r} is {width} x {height}; a geometry image is a square.",
-            "Choose another.",
-        )
+    _require_square(geometry)
     others = omage_images.named_like(geometry, [image for image in bpy.data.images if image != geometry])
     try:
-        header = Header(width, name=(map_names.title(map_names.without_suffix(geometry.name)) or geometry.name)[:200])
+        header = Header(
+            geometry.size[0], name=(map_names.title(map_names.without_suffix(geometry.name)) or geometry.name)[:200]
+        )
         link(geometry, others, Header.decoded(header.encoded()))
     except OmagenError as error:
         raise OmagenError(error.code, f"{geometry.name!r} cannot be an omage: {error.message}", error.remedy) from error
@@ -157,14 +154,31 @@ def adopt(geometry: bpy.types.Image) -> None:
 
 
 def files_of(geometry: bpy.types.Image) -> OmageFiles:
-    """Everything of an omage as it is painted now, copied; what takes time is done by the copy, off the main thread."""
+    """Everything of an omage as it is painted now, copied; what takes time is done by the copy, off the main thread.
+
+    Raises `OmagenError` (input) where an image has lost its pixels, or the geometry its shape.
+    """
     header = header_of(geometry)
+    _require_square(geometry)
     has_opacity = header.alpha_mode != "OPAQUE"
     images = maps_of(geometry)
     maps = {
         kind.file: omage_images.read_map(kind, images[kind.name], has_opacity) for kind in MAPS if kind.name in images
     }
     return OmageFiles(header, maps)
+
+
+def _require_square(geometry: bpy.types.Image) -> None:
+    width, height = geometry.size
+    if not width * height:
+        read_pixels(geometry)  # says what is missing
+    if width != height or not MIN_RESOLUTION <= width <= MAX_RESOLUTION:
+        raise OmagenError(
+            ErrorCode.INPUT,
+            f"{geometry.name!r} is {width} x {height}; a geometry image is a square of {MIN_RESOLUTION} to "
+            f"{MAX_RESOLUTION} pixels.",
+            "Resize it to a square, undo what resized it, or choose another image.",
+        )
 
 
 def write_patches(geometry: bpy.types.Image, png_file: bytes) -> None:

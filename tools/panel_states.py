@@ -127,7 +127,8 @@ def omage() -> Iterator[Step]:
     yield from rest()
     yield lambda: photograph("omage-cancelled")
     geometry = bpy.data.objects["Suzanne"].omage.geometry
-    geometry.scale(300, 200)
+    geometry.pixels.foreach_set(np.zeros(geometry.size[0] * geometry.size[1] * 4, np.float32))
+    geometry.update()
     bpy.ops.omagen.omage_decode("INVOKE_DEFAULT")
     yield from until(ended)
     yield from rest()
@@ -166,6 +167,8 @@ def generate() -> Iterator[Step]:
     for job in list(runtime().jobs):
         bpy.ops.omagen.job_delete("EXEC_DEFAULT", job=job)
         yield from rest(2)
+    bpy.ops.object.select_all(action="SELECT")
+    bpy.ops.object.delete()
     settings = bpy.context.scene.omagen
     yield from alone(FIRST_HEADER)
     settings.image = bpy.data.images.load(str(ASSETS / "images" / "robot.png"))
