@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from omagen.omage.charts.validity import signed_areas
 
 
 def double_areas(corners: np.ndarray) -> np.ndarray:
     """(F,) float64 twice the area of triangles in space. `corners` (F, 3, 3) float64."""
-    return np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    return _double_areas(np.ascontiguousarray(corners, np.float64))
+
+
+@njit(cache=True, nogil=True)
+def _double_areas(corners: np.ndarray) -> np.ndarray:
+    area = np.empty(len(corners))
+    for f in range(len(corners)):
+        total = 0.0
+        for k in range(3):
+            m, n = (k + 1) % 3, (k + 2) % 3
+            um, un = corners[f, 1, m] - corners[f, 0, m], corners[f, 1, n] - corners[f, 0, n]
+            vm, vn = corners[f, 2, m] - corners[f, 0, m], corners[f, 2, n] - corners[f, 0, n]
+            part = um * vn - un * vm
+            total += part * part
+        area[f] = np.sqrt(total)
+    return area
 
 
 def anisotropy(corners: np.ndarray, uv: np.ndarray) -> np.ndarray:
