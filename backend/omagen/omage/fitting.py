@@ -14,11 +14,14 @@ from omagen.omage.layout import Layout, enlarged, split_charts
 from omagen.omage.locate import Samples, locate_samples
 from omagen.omage.seams import sample_seams, strained_charts
 from omagen.omage.survival import torn_charts
+from omagen.protocol import ErrorCode, OmagenError
 
 ROUNDS: Final = 4
 """How often the layout may be made anew because charts are strained, and have to be halved."""
 ENLARGEMENTS: Final = 6
 """How often it may be made anew because charts are torn, and have to be enlarged."""
+ENLARGED_SHARE: Final = 0.05
+"""Of the pixels: charts with more are not enlarged."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,14 @@ def fit(
     """
     best: Fitted | None = None
     split = enlargements = 0
-    room = rounds > 1
+    may_change = rounds > 1
     while True:
-        layout, given_up = lay(atlas)
+        try:
+            layout, given_up = lay(atlas)
+        except OmagenError as problem:
+            if best is None or problem.code is not ErrorCode.GEOMETRY:
+                raise
+            return best  # what was enlarged has no room
         positions = positions_of(layout.atlas.vertices)
         seams = sample_seams(positions, layout.boundary, layout.grids)
         strained = strained_charts(layout.grids, seams)
@@ -72,10 +80,11 @@ def fit(
         if best is None or _losses(counts) < _losses(best.given_up):
             best = Fitted(layout, samples, points, counts)
         is_crowded = counts.get("dropped_components", 0) > best.given_up.get("dropped_components", 0)
-        if not torn.any() or not room or is_crowded or enlargements == ENLARGEMENTS:
+        small = torn & (np.bincount(samples.chart, minlength=len(torn)) < ENLARGED_SHARE * len(points))
+        if not small.any() or not may_change or is_crowded or enlargements == ENLARGEMENTS:
             return best
         enlargements += 1
-        atlas = enlarged(replace(layout, atlas=uniform_density(layout.atlas)), torn)
+        atlas = enlarged(replace(layout, atlas=uniform_density(layout.atlas)), small)
 
 
 def _losses(counts: dict[str, int]) -> tuple[int, int]:

@@ -9,6 +9,8 @@ import numpy as np
 
 SHORT: Final = 0.7
 """Pixels: shorter arcs, or runs of them, may shrink to a point."""
+SPARE: Final = 0.7
+"""Share of a loop's pixels up to which arcs get as many steps as they want: beyond it nodes would be pushed far."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -20,8 +22,11 @@ def place_nodes(
     at: np.ndarray,
     along: np.ndarray,
     least: np.ndarray,
+    wanted: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Give each node of each loop a pixel, in order and with room for the arcs between; returns the sides of arcs.
+
+    `least`, `wanted` (A,) int32: steps that every arc needs, and that it should have where its loop has pixels to spare.
 
     For each side: its loop, first edge, number of edges, first and last pixel (counted within the loop; the last may
     go beyond its end and means the pixel that many steps on).
@@ -50,11 +55,14 @@ def place_nodes(
             tau[n] = at[begin + loop + edges[n]] - at[begin + loop]
             tau[n] = t[0] + (tau[n] - t[0]) % length
         order = np.argsort(tau, kind="mergesort")
-        need = np.empty(count, np.int64)
+        need, more = np.empty(count, np.int64), np.empty(count, np.int64)
         wish = np.empty(count)
         for n in range(count):
             wish[n] = _pixel_at(t, tau[order[n]], length)
-            need[n] = least[arc[begin + edges[order[n]]]]
+            own = arc[begin + edges[order[n]]]
+            need[n], more[n] = least[own], max(least[own], wanted[own])
+        if more.sum() <= SPARE * pixels:
+            need = more
         _lower_needs(need, tau[order], length, pixels)
         slack = pixels - need.sum()
         before = 0

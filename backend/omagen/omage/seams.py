@@ -26,6 +26,10 @@ FAR: Final = 3.0
 """Pixels: border pixels that move further strain a chart …"""
 FAR_SHARE: Final = 0.02
 """… if they are a larger share of its border than this."""
+SLIGHT: Final = 0.02
+"""Pixels: bends by less need no point of their own."""
+TIGHT: Final = 1.0
+"""Pixels from one point of an arc to the next at the least, where bends ask for more points than there are pixels."""
 MIN_GAP: Final = 0.25
 """Points of an arc are at least this far apart, as a fraction of even spacing."""
 REACH: Final = 1.0
@@ -58,8 +62,11 @@ def sample_seams(vertices: np.ndarray, boundary: Boundary, grids: Grids) -> Seam
     """Points for all border pixels. `vertices` (V, 3) float32."""
     loops = match_loops(boundary, grids)
     arc_start, arc_length = _arc_lengths(vertices, boundary)
+    arc_turn = _arc_turns(vertices, boundary)
+    pixel = _pixel_size(boundary, loops.at, arc_start, arc_length)
+    least, wanted = _least_steps(boundary), _steps_for_turns(arc_start, arc_length / pixel, arc_turn / pixel)
     sides = place_nodes(
-        boundary.loop_start, boundary.node, boundary.arc, loops.start, loops.at, loops.along, _least_steps(boundary)
+        boundary.loop_start, boundary.node, boundary.arc, loops.start, loops.at, loops.along, least, wanted
     )
     side_loop, side_edge, side_edges, side_first, side_last = sides
     side_arc = boundary.arc[side_edge]
@@ -82,7 +89,7 @@ def sample_seams(vertices: np.ndarray, boundary: Boundary, grids: Grids) -> Seam
     _share_out(
         boundary.loop_start, boundary.half_edge, boundary.node, boundary.arc_place, boundary.arc_forward,
         loops.start, loops.at, loops.along, side_loop, side_edge, side_edges, side_first, side_last, side_arc,
-        steps, reference, arc_start, arc_length, _arc_turns(vertices, boundary), root,
+        steps, reference, arc_start, arc_length, arc_turn, root,
         first_point - len(node_point), len(node_point),
         where, seam, half_edge, share, spacing,
     )  # fmt: skip
@@ -115,6 +122,25 @@ def _least_steps(boundary: Boundary) -> np.ndarray:
     least = np.where(count[inverse] > 1, 2, 1).astype(np.int32)
     least[ends[:, 0] == ends[:, 1]] = 3
     return least
+
+
+def _pixel_size(boundary: Boundary, at: np.ndarray, arc_start: np.ndarray, arc_length: np.ndarray) -> float:
+    """How long a pixel is on the surface, along all borders on average. `at` as in `PixelLoops`."""
+    ends = boundary.loop_start[1:] + np.arange(len(boundary.loop_start) - 1)
+    in_pixels = at[ends].sum()
+    sides = np.bincount(boundary.arc, boundary.arc_place == 0, boundary.arcs)
+    in_space = (arc_length[arc_start[1:] - 1] * sides).sum()
+    return max(float(in_space) / max(float(in_pixels), 1e-300), 1e-300)
+
+
+def _steps_for_turns(arc_start: np.ndarray, length: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """(A,) int32: steps with which an arc can bend where the mesh does, as far as it is long enough for them.
+
+    `length` and `turn`, flat over the vertices of the arcs, in pixels.
+    """
+    turns = np.add.reduceat((turn > SLIGHT).astype(np.int32), arc_start[:-1]) if len(arc_start) > 1 else np.zeros(0)
+    room = np.floor(length[arc_start[1:] - 1] / TIGHT)
+    return np.minimum(turns + 1, np.maximum(room, 1)).astype(np.int32)
 
 
 def _arc_lengths(vertices: np.ndarray, boundary: Boundary) -> tuple[np.ndarray, np.ndarray]:
