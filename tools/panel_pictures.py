@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("OMAGEN_SHARED", ROOT.parent / "shared"))
 STATES = ("ready", "cut-out", "running", "failed", "done")
 WINDOW, SCALE = "1600x1000", "1.1"
-HEIGHT = 840
-"""Of a sidebar in the picture"""
+HEIGHT = 790
+"""Of what is shown of the window"""
 GAP = 10
 
 
@@ -36,11 +36,9 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         photograph(folder)
         beside([sidebar(folder, state) for state in STATES]).save(options.output / "panel.png", optimize=True)
-        before = sidebar(folder, "omage-before")
         editors = cropped(folder, "omage-decoded", "IMAGE_EDITOR", "VIEW_3D")
-        beside([before.crop((0, 0, before.width, editors.height)), editors]).save(
-            options.output / "panel-omage.png", optimize=True
-        )
+        pictures = [sidebar(folder, "omage-before"), editors.crop((0, 0, editors.width, HEIGHT))]
+        beside(pictures).save(options.output / "panel-omage.png", optimize=True)
 
 
 def photograph(folder: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Vector
+from mathutils import Euler, Vector
 
 PACKAGE = "bl_ext.user_default.omagen"
 FOLDER = Path(os.environ["OMAGEN_PICTURES"])
@@ -93,7 +93,8 @@ def omage() -> Iterator[Step]:
     space = area("VIEW_3D").spaces.active
     view = space.region_3d
     view.view_distance = 7
-    view.view_location = view.view_rotation @ Vector((1.3, 0, 0))  # beside the sidebar
+    view.view_rotation = Euler((1.25, 0, 0.5)).to_quaternion()
+    view.view_location = view.view_rotation @ Vector((0.9, -0.4, 0))  # beside the sidebar
     space.shading.color_type = "TEXTURE"
     yield from alone(OMAGE_HEADER)
     yield from rest()
@@ -104,6 +105,7 @@ def omage() -> Iterator[Step]:
     yield from until(ended)
     geometry = obj.omage.geometry
     bpy.ops.omagen.omage_show("INVOKE_DEFAULT", image=geometry.name)
+    area("IMAGE_EDITOR").spaces.active.show_region_asset_shelf = False
     yield from rest()
     yield lambda: photograph("omage-encoded")
     draw_horn(geometry)
