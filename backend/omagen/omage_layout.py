@@ -13,6 +13,7 @@ standard library only.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -43,6 +44,8 @@ FILES: Final = (HEADER_FILE, *PICTURE_FILES)
 MIN_RESOLUTION: Final = 32
 MAX_RESOLUTION: Final = 4096
 MAX_HEADER_BYTES: Final = 64 * 2**20
+MAX_HEADER_VALUES: Final = 2000
+"""Brackets and commas in `omage.json`, in names too: a few bytes of them cost a hundred once they are read."""
 MAX_PICTURE_BYTES: Final = 144 * 2**20
 """A geometry picture of 4096 x 4096 that does not compress at all."""
 MAX_TOTAL_BYTES: Final = 320 * 2**20
@@ -86,7 +89,8 @@ class Header:
     def decoded(cls, data: bytes) -> Header:
         """Read the bytes of `omage.json`. Raises `OmagenError` (input), naming what does not fit."""
         try:
-            content = json.loads(data.decode("utf-8")) if len(data) <= MAX_HEADER_BYTES else None
+            small = len(data) <= MAX_HEADER_BYTES and sum(map(data.count, b"{[,")) <= MAX_HEADER_VALUES
+            content = json.loads(data.decode("utf-8-sig")) if small else None
         except (ValueError, RecursionError) as error:
             raise _error(f"{HEADER_FILE} is damaged: {str(error)[:100]}") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -99,7 +103,7 @@ class Header:
         if version != VERSION or isinstance(version, bool):
             raise OmagenError(
                 ErrorCode.INPUT,
-                f"The omage has format version {str(version)[:20]}; this Omagen reads version {VERSION}.",
+                f"The omage has format version {json.dumps(version)[:20]}; this Omagen reads version {VERSION}.",
                 "Update Omagen, or save the omage again with the Omagen that wrote it, as .npz.",
             )
         if content.get("frame", FRAME) != FRAME:
@@ -116,6 +120,14 @@ class Header:
         if "centre" in values:
             values["centre"] = tuple(map(float, values["centre"]))
         return cls(**values)
+
+
+PART_START_LENGTH: Final = 17
+
+
+def part_start(name: str) -> str:
+    """How the names begin of the files, ending in `.part`, that are written before they are renamed to `name`."""
+    return "." + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[: PART_START_LENGTH - 1]
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:

@@ -15,6 +15,7 @@ import pytest
 from omagen.io.glb_writer import write_glb
 from omagen.io.meshes import read_mesh
 from omagen.omage.files import read_omage
+from omagen.omage_layout import part_start
 from sample_meshes import cube
 
 SMALL = ("--resolution", "32")
@@ -113,6 +114,49 @@ def test_folders_are_converted_with_what_is_below_and_resumed(cli: Cli) -> None:
     assert (cli.folder / "meshes" / "deep" / "a.glb").exists()
 
 
+def test_sources_of_one_name_become_results_of_different_names(cli: Cli) -> None:
+    (cli.folder / "more").mkdir()
+    write_glb(cube(), cli.folder / "more" / "Cube.GLB", {})
+    (cli.folder / "cube.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    sources = ("cube.glb", "more/Cube.GLB", "cube.obj")
+    entries = cli.lines("encode", *sources, "-o", "out", *SMALL)
+    names = {entry["input"]: Path(entry["output"]).name for entry in entries}
+    assert names == {
+        "cube.glb": "cube-glb.omage",
+        "more/Cube.GLB": "Cube-glb-2.omage",
+        "cube.obj": "cube-obj.omage",
+    }
+    assert {entry["state"] for entry in cli.lines("encode", *sources, "-o", "out", *SMALL)} == {"skipped"}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the worker through Linux's process table")
+@pytest.mark.parametrize("victim", ["worker", "owner"])
+def test_what_a_killed_process_left_is_made_again_and_tidied(cli: Cli, victim: str, assets: Path) -> None:
+    import psutil
+
+    (cli.folder / "in").mkdir()
+    (cli.folder / "in" / "big.glb").symlink_to(assets / "meshes" / "koala_mc_880k.glb")
+    write_glb(cube(), cli.folder / "in" / "a.glb", {})
+    process = cli.start("encode", "in", "-o", "out", "--jobs", "1", "--json", *SMALL)
+    assert process.stdout is not None
+    process.stdout.readline()  # a.glb is done, so the worker is at big.glb
+    owner = psutil.Process(process.pid)
+    worker = next(child for child in owner.children() if "resource_tracker" not in " ".join(child.cmdline()))
+    left = cli.folder / "out" / f"{part_start('big.omage')}-0.part"
+    left.write_bytes(b"half")
+    (worker if victim == "worker" else owner).kill()
+    out, _ = process.communicate(timeout=60)
+    worker.wait(10)
+    if victim == "worker":
+        assert process.returncode == 1
+        assert json.loads(out.splitlines()[-1])["error"]["code"] == "memory"
+    (cli.folder / "in" / "big.glb").unlink()
+    write_glb(cube(), cli.folder / "in" / "big.glb", {})
+    states = {Path(entry["input"]).name: entry["state"] for entry in cli.lines("encode", "in", "-o", "out", *SMALL)}
+    assert states == {"a.glb": "skipped", "big.glb": "succeeded"}
+    assert not cli.parts()
+
+
 def test_an_omage_folder_among_others_is_one_source(cli: Cli) -> None:
     cli("encode", "cube.glb", "cube.glb", "-o", "out", "--format", "folder", *SMALL, "--quiet", status=0)
     assert (cli.folder / "out" / "cube" / "geometry.png").exists()
@@ -166,6 +210,10 @@ def test_ctrl_c_ends_everything_at_once_and_leaves_nothing_half_written(
         (["encode", "cube.glb", "-o", "x", "--uv", "maybe"], "invalid choice"),
         (["encode", "cube.glb", "-o", "x", "--jobs", "0"], "1 or more"),
         (["encode", "cube.glb", "cube.glb", "-o", "x.omage"], "one file"),
+        (["encode", "cube.glb", "-o", "x.obj"], "cannot be a .obj"),
+        (["encode", "cube.glb", "-o", "cube.glb/below/x.omage"], "is a file, not a folder"),
+        (["encode", "data-only/..", "-o", "cube.glb"], "is a file, not a folder"),
+        (["decode", "missing.omage", "-o", "cube.glb/x.glb"], "is a file, not a folder"),
         (["encode", "missing", "-o", "x"], "missing"),
         (["encode", "data-only", "-o", "x"], "nothing to convert"),
         (["encode", "cube.glb", "-o", "pictures"], "not Omagen's"),
@@ -204,6 +252,12 @@ def test_a_chain_of_levels_is_written_in_one_call(cli: Cli) -> None:
     cli("omage", "lod", "cube.omage", "-o", "meshes", "--format", "glb")
     assert sorted(path.name for path in (cli.folder / "meshes").iterdir()) == ["cube-128.glb", "cube-64.glb"]
     assert all(len(read_mesh(path)[0].faces) for path in (cli.folder / "meshes").iterdir())
+
+
+def test_levels_are_not_written_where_a_file_is(cli_with_omage: Cli) -> None:
+    for arguments in (["lod", "cube.omage", "-o", "cube.glb"], ["resize", "cube.omage", "64", "-o", "cube.omage"]):
+        _, err = cli_with_omage("omage", *arguments, status=2)
+        assert "is a file, not a folder" in err or "is an input too" in err
 
 
 def test_an_omage_is_resized(cli_with_omage: Cli) -> None:

@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,21 +45,29 @@ def plan_folder(
     """One output in `folder` for each source; the arguments may be folders, whose subfolders are kept.
 
     Outputs are named after their sources; where several sources differ in their suffix only, it becomes part of the
-    name (chair-obj). Raises `OmagenError` (input) where a folder holds no source or two outputs would be one.
+    name (chair-obj), and what would still be one output is numbered (chair-obj-2) in the order of the sources. Raises
+    `OmagenError` (input) where a folder holds no source.
     """
     found = dict.fromkeys(pair for source in sources for pair in _sources_in(Path(source).expanduser(), is_source))
-    stems = Counter(str(place.with_suffix("")) for _, place in found)
-    planned = []
+    suffixes: dict[str, set[str]] = {}
+    for _, place in found:
+        suffixes.setdefault(_key(place.with_suffix("")), set()).add(place.suffix.lower())
+    planned, taken = [], set()
     for path, place in found:
-        alone = stems[str(place.with_suffix(""))] == 1 or not place.suffix
+        alone = len(suffixes[_key(place.with_suffix(""))]) == 1 or not place.suffix
         name = place.stem if alone else f"{place.stem}-{place.suffix[1:].lower()}"
-        planned.append(Conversion(path, folder / place.with_name(name + suffix)))
-    twice = [path for path, count in Counter(item.output for item in planned).items() if count > 1]
-    if twice:
-        raise OmagenError(
-            ErrorCode.INPUT, f"Several inputs would become {twice[0]}.", "Convert them into different folders."
-        )
+        output, number = place.with_name(name + suffix), 1
+        while _key(output) in taken:
+            number += 1
+            output = place.with_name(f"{name}-{number}{suffix}")
+        taken.add(_key(output))
+        planned.append(Conversion(path, folder / output))
     return planned
+
+
+def _key(place: Path) -> str:
+    """The same for names that some file systems do not tell apart."""
+    return unicodedata.normalize("NFC", str(place)).casefold()
 
 
 def _sources_in(path: Path, is_source: Callable[[Path], bool]) -> Iterator[tuple[Path, Path]]:
@@ -81,11 +89,15 @@ def _sources_in(path: Path, is_source: Callable[[Path], bool]) -> Iterator[tuple
 
 
 def check_outputs(conversions: Sequence[Conversion]) -> None:
-    """Raise `OmagenError` (input) where an output is an input too."""
+    """Raise `OmagenError` (input) where an output is an input too, or lies below a file."""
     sources = {item.source.resolve() for item in conversions}
     for item in conversions:
         if item.output.resolve() in sources:
             raise OmagenError(ErrorCode.INPUT, f"{item.output} is an input too.", "Choose another output with -o.")
+    for folder in {item.output.parent for item in conversions}:
+        above = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        if above.exists() and not above.is_dir():
+            raise OmagenError(ErrorCode.INPUT, f"{above} is a file, not a folder.", "Choose another output with -o.")
 
 
 def digest(source: Path) -> str:
@@ -132,9 +144,13 @@ class Record:
         return entry == self._entry(item, settings, digest(item.source))
 
     def add(self, item: Conversion, settings: Mapping[str, Any], source_digest: str) -> None:
-        entry = self._entry(item, settings, source_digest)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        """Note a result. Where that cannot be written it will be made again another time, which harms nobody."""
+        line = json.dumps(self._entry(item, settings, source_digest)) + "\n"
+        with suppress(OSError), self._path.open("a+b") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else "\n" + line  # a line that a crash has cut off
+            file.write(line.encode())
 
     def _name(self, item: Conversion) -> str:
         return item.output.relative_to(self._folder).as_posix()
@@ -148,10 +164,13 @@ class Record:
         }
 
 
-def discard_parts(output: Path) -> None:
-    """Remove what a process that was killed while it wrote `output` has left beside it."""
-    start = f".{output.name}."
-    with suppress(OSError):
-        for path in output.parent.iterdir():
-            if path.name.startswith(start) and path.name.endswith(".part"):
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+def discard_parts(outputs: Iterable[Path]) -> None:
+    """Remove what processes that were killed while they wrote `outputs` have left beside them."""
+    starts: dict[Path, set[str]] = {}
+    for output in outputs:
+        starts.setdefault(output.parent, set()).add(omage_layout.part_start(output.name))
+    for folder, wanted in starts.items():
+        with suppress(OSError):
+            for path in list(folder.iterdir()):
+                if path.name.endswith(".part") and path.name[: omage_layout.PART_START_LENGTH] in wanted:
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

@@ -78,8 +78,7 @@ class Converter:
             try:
                 self._work_through(waiting, line)
             finally:
-                for item in waiting:
-                    discard_parts(item.output)
+                discard_parts(item.output for item in waiting)
         return self._finish(len(conversions))
 
     def _skip(self, item: Conversion) -> bool:

@@ -90,8 +90,14 @@ def _plan(args: argparse.Namespace) -> tuple[list[Conversion], Path | None]:
 
 def _check_folder(folder: Path) -> None:
     """Refuse to mix pictures into a folder that is something else."""
+    from omagen.commands.conversions import MESH_SUFFIXES
+
     if folder.is_file():
         raise OmagenError(ErrorCode.INPUT, f"{folder} is a file.", f"Name a folder, *{SUFFIX} or *.npz.")
+    if folder.suffix.lower() in MESH_SUFFIXES:
+        raise OmagenError(
+            ErrorCode.INPUT, f"The result cannot be a {folder.suffix} file.", f"Name a folder, *{SUFFIX} or *.npz."
+        )
     if folder.is_dir() and not (folder / HEADER_FILE).exists() and any((folder / name).exists() for name in FILES):
         raise OmagenError(
             ErrorCode.INPUT, f"{folder} holds pictures that are not Omagen's.", "Choose another folder with -o."

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omagen.commands.conversions import Conversion, check_outputs
 from omagen.commands.exits import DONE, FAILED
 from omagen.commands.options import add_json_option, resolution
+from omagen.commands.progress import ProgressLine
 from omagen.commands.text import write_json, write_table
 from omagen.omage_layout import SUFFIX
 from omagen.protocol import ErrorCode, OmagenError
@@ -87,8 +89,11 @@ def _resize(args: argparse.Namespace) -> int:
     from omagen.omage.files import write_omage
     from omagen.omage.lod import resize
 
+    check_outputs([Conversion(args.omage, args.output)])
     omage, _ = _read(args.omage)
-    write_omage(resize(omage, args.resolution), args.output)
+    with ProgressLine(args.omage.name, silent=False) as line:
+        level = resize(omage, args.resolution, line.progress)
+    write_omage(level, args.output)
     _tell_written(args, [args.output])
     return DONE
 
@@ -97,16 +102,18 @@ def _lod(args: argparse.Namespace) -> int:
     from omagen.omage.files import write_omage
     from omagen.omage.lod import lod_chain
 
+    suffix = {"omage": SUFFIX, "npz": ".npz", "folder": "", "glb": ".glb"}[args.format]
     omage, _ = _read(args.omage)
-    args.output.mkdir(parents=True, exist_ok=True)
+    stem = args.omage.stem if args.omage.is_file() else args.omage.resolve().name
+    check_outputs([Conversion(args.omage, args.output / f"{stem}-{omage.resolution}{suffix}")])
+    with ProgressLine(args.omage.name, silent=False) as line:
+        levels = lod_chain(omage, args.coarsest, line.progress)
     written = []
-    for level in lod_chain(omage, args.coarsest):
-        name = f"{args.omage.stem}-{level.resolution}"
+    for level in levels:
+        written.append(args.output / f"{stem}-{level.resolution}{suffix}")
         if args.format == "glb":
-            written.append(_write_glb(level, args.output / f"{name}.glb"))
+            _write_glb(level, written[-1])
         else:
-            suffix = {"omage": SUFFIX, "npz": ".npz", "folder": ""}[args.format]
-            written.append(args.output / f"{name}{suffix}")
             write_omage(level, written[-1])
     _tell_written(args, written)
     return DONE
@@ -164,12 +171,11 @@ def _read(path: Path) -> tuple[Omage, tuple[str, ...]]:
     return omage, warnings
 
 
-def _write_glb(omage: Omage, path: Path) -> Path:
+def _write_glb(omage: Omage, path: Path) -> None:
     from omagen.commands.omage_work import write_mesh
     from omagen.omage.decode import decode
 
     write_mesh(decode(omage)[0], path, {})
-    return path
 
 
 def _size(omage: Omage) -> list[float]:

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from omagen import __version__
 from omagen.commands.conversions import digest
 from omagen.commands.converting import Order
 from omagen.commands.workers import Reporter
+from omagen.omage_layout import part_start
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh, Omage
 
@@ -63,7 +65,7 @@ def write_mesh(mesh: Mesh, output: Path, provenance: dict[str, Any]) -> None:
     """Write a GLB, whole or not at all. Raises `OmagenError` (environment) where that is not possible."""
     from omagen.io.glb_writer import write_glb
 
-    part = output.with_name(f".{output.name}.part")
+    part = output.with_name(f"{part_start(output.name)}-{uuid4().hex}.part")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_glb(mesh, part, {"version": __version__, **provenance})

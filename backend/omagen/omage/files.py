@@ -190,7 +190,7 @@ def _write_file(path: Path, data: bytes) -> None:
 
 def _part(path: Path) -> Path:
     """Where to write before renaming to `path`: beside it, under a name that no one else uses."""
-    return path.with_name(f".{uuid4().hex}.part")
+    return path.with_name(f"{omage_layout.part_start(path.name)}-{uuid4().hex}.part")
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from omagen.omage.materials import material_of
 from omagen.omage.patches import chart_labels
 from omagen.omage.surface import sample_surface
 from omagen.omage.triangulate import Surface, build_surface
+from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh, Omage
 
 APART: Final = 2
@@ -42,32 +43,59 @@ def resize(omage: Omage, resolution: int, progress: Progress = lambda stage, fra
     if resolution == omage.resolution:
         return omage
     progress("Reading the surface", 0.0)
-    labels = chart_labels(omage)
-    surface = build_surface(labels, omage.position, omage.seam, omage.normal)
-    atlas = _atlas_of(surface, labels, omage.seam)
-    if not _stay_apart(labels, resolution / omage.resolution):
-        atlas = _loosened(atlas)
-    fitted = fit(atlas, lambda atlas: lay_out(atlas, resolution, keep=False, progress=progress), _as_positions)
-    level = sample_materials(_mesh_of(surface, omage), fitted)
-    missing = {name: None for name in MAPS if getattr(omage, name) is None}
-    return replace(
-        level,
-        **missing,
-        centre=omage.centre,
-        scale=omage.scale,
-        name=omage.name,
-        alpha_mode=omage.alpha_mode,
-        alpha_cutoff=omage.alpha_cutoff,
-        double_sided=omage.double_sided,
-    )
+    return _Source(omage).at(resolution, lambda stage, fraction: progress(stage, 0.2 + 0.8 * fraction))
 
 
-def lod_chain(omage: Omage, coarsest: int = 64) -> list[Omage]:
+def lod_chain(omage: Omage, coarsest: int = 64, progress: Progress = lambda stage, fraction: None) -> list[Omage]:
     """`omage` and its levels at half the resolution each, down to `coarsest`; every level is made from the first."""
-    levels = [omage]
-    while levels[-1].resolution // 2 >= coarsest:
-        levels.append(resize(omage, levels[-1].resolution // 2))
+    check_resolution(coarsest)
+    resolutions = []
+    while (omage.resolution >> (len(resolutions) + 1)) >= coarsest:
+        resolutions.append(omage.resolution >> (len(resolutions) + 1))
+    if not resolutions:
+        return [omage]
+    progress("Reading the surface", 0.0)
+    source, levels = _Source(omage), [omage]
+    for resolution in resolutions:
+        stage, begin = f"Level {resolution} x {resolution}", (len(levels) - 1) / len(resolutions)
+        progress(stage, begin)
+        levels.append(source.at(resolution, lambda _, part, at=begin, stage=stage: progress(stage, at)))
+    progress("Done", 1.0)
     return levels
+
+
+class _Source:
+    """An omage's surface, ready to be drawn at other resolutions."""
+
+    def __init__(self, omage: Omage) -> None:
+        self._omage = omage
+        self._labels = chart_labels(omage)
+        surface = build_surface(self._labels, omage.position, omage.seam, omage.normal)
+        if not len(surface.faces):
+            raise OmagenError(
+                ErrorCode.GEOMETRY,
+                "The omage holds no surface: nowhere do three neighbouring pixels belong together.",
+                "Choose an omage with occupied pixels.",
+            )
+        self._mesh = _mesh_of(surface, omage)
+        self._atlas = _atlas_of(surface, self._labels, omage.seam)
+
+    def at(self, resolution: int, progress: Progress) -> Omage:
+        omage, atlas = self._omage, self._atlas
+        if not _stay_apart(self._labels, resolution / omage.resolution):
+            atlas = _loosened(atlas)
+        fitted = fit(atlas, lambda atlas: lay_out(atlas, resolution, keep=False, progress=progress), _as_positions)
+        missing = {name: None for name in MAPS if getattr(omage, name) is None}
+        return replace(
+            sample_materials(self._mesh, fitted),
+            **missing,
+            centre=omage.centre,
+            scale=omage.scale,
+            name=omage.name,
+            alpha_mode=omage.alpha_mode,
+            alpha_cutoff=omage.alpha_cutoff,
+            double_sided=omage.double_sided,
+        )
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,8 @@ def omage_of_npz(source: Path | bytes, title: str, warn: Callable[[str], None]) 
     except OmagenError:
         raise
     except Exception as error:  # a damaged archive makes zipfile, zlib and numpy raise almost anything
-        raise _error(title, f"is damaged ({str(error)[:100] or type(error).__name__})") from error
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise _error(title, f"is damaged ({reason})") from error
     occupancy = _occupancy(array, title)
     if array.dtype == np.uint8:
         warn(f"{title[:1].upper()}{title[1:]} has 8 bits per channel: positions are rounded to 1/255 of the size.")
