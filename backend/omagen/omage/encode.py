@@ -10,12 +10,13 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from omagen.omage.atlas import Atlas, UvChoice, make_atlas
+from omagen.omage.cores import in_parts
 from omagen.omage.fitting import ROUNDS, Fitted, fit
 from omagen.omage.frame import normalise_vertices, to_omage_frame
 from omagen.omage.layout import Layout, lay_out
 from omagen.omage.quality import encode_report
-from omagen.omage.raster_dilation import dilate
-from omagen.omage.surface import sample_surface
+from omagen.omage.raster_dilation import dilate_all
+from omagen.omage.surface import PART, blank_samples, sample_surface
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh, Omage
 
@@ -88,27 +89,33 @@ def sample_materials(mesh: Mesh, fitted: Fitted) -> Omage:
     """The omage of `mesh` drawn as `fitted`, which lies in a square: what its materials say at every sample."""
     layout, samples = fitted.layout, fitted.samples
     row, column = fitted.pixels
-    occupancy = np.zeros(layout.size, bool)
-    occupancy[row, column] = True
+    pixel = row.astype(np.int32) * layout.size[1] + column.astype(np.int32)
 
     def plane(values: np.ndarray, fill: float = 0) -> np.ndarray:
-        picture = np.full((*layout.size, *values.shape[1:]), fill, values.dtype)
-        picture[row, column] = values
-        return picture
+        shape = (layout.size[0] * layout.size[1], *values.shape[1:])
+        picture = np.zeros(shape, values.dtype) if fill == 0 else np.full(shape, fill, values.dtype)
+        in_parts(len(pixel), PART, lambda part: picture.__setitem__(pixel[part], values[part]))
+        return square(picture)
+
+    def square(pixels: np.ndarray) -> np.ndarray:
+        return pixels.reshape(*layout.size, *pixels.shape[1:])
 
     face = layout.atlas.source_face[samples.face]
-    surface = sample_surface(mesh, face, samples.bary, _source_layout(mesh, layout))
-    has_emission = bool(surface.emission.any())
-    opacity, alpha_mode = _opacity(mesh, face, surface.opacity)
+    blank = blank_samples(layout.size[0] * layout.size[1])
+    surface = sample_surface(mesh, face, samples.bary, _source_layout(mesh, layout), (blank, pixel))
+    opacity, alpha_mode = _opacity(mesh, face, surface.opacity[pixel])
+    maps = {name: square(getattr(surface, name)) for name in ("albedo", "metalness", "roughness")}
+    if alpha_mode != "OPAQUE":
+        maps["opacity"] = plane(opacity)
+    if surface.emission.any():
+        maps["emission"] = square(surface.emission)
+    occupancy = plane(np.ones(len(pixel), bool))
+    dilate_all(list(maps.values()), occupancy, DILATION)
     return Omage(
         position=plane(fitted.position),
         occupancy=occupancy,
-        normal=plane(np.ascontiguousarray(to_omage_frame(surface.normal))),
-        albedo=dilate(plane(surface.albedo), occupancy, DILATION),
-        metalness=dilate(plane(surface.metalness), occupancy, DILATION),
-        roughness=dilate(plane(surface.roughness), occupancy, DILATION),
-        opacity=None if alpha_mode == "OPAQUE" else dilate(plane(opacity), occupancy, DILATION),
-        emission=dilate(plane(surface.emission), occupancy, DILATION) if has_emission else None,
+        normal=to_omage_frame(square(surface.normal)),
+        **maps,
         chart=plane(samples.chart, -1),
         seam=plane(samples.seam, -1),
         alpha_mode=alpha_mode,

@@ -13,6 +13,7 @@ from omagen.omage.atlas import Atlas, uniform_density
 from omagen.omage.layout import Layout, enlarged, split_charts
 from omagen.omage.locate import Samples, locate_samples
 from omagen.omage.seams import sample_seams, strained_charts
+from omagen.omage.surface_points import interpolate_exactly
 from omagen.omage.survival import torn_charts
 from omagen.protocol import ErrorCode, OmagenError
 
@@ -93,11 +94,7 @@ def _losses(counts: dict[str, int]) -> tuple[int, int]:
 
 
 def _points(atlas: Atlas, positions: np.ndarray, samples: Samples, seam_points: np.ndarray) -> np.ndarray:
-    bary = samples.bary.astype(np.float64)
-    corners = atlas.faces[samples.face]
-    points = positions[corners[:, 0]] * (1 - bary.sum(axis=1))[:, None]
-    points += positions[corners[:, 1]] * bary[:, :1]
-    points += positions[corners[:, 2]] * bary[:, 1:]
-    on_seam = samples.seam >= 0
+    points = interpolate_exactly(positions, atlas.faces, samples.face, samples.bary)
+    on_seam = np.flatnonzero(samples.seam >= 0)
     points[on_seam] = seam_points[samples.seam[on_seam]]
     return points

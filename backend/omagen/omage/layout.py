@@ -54,9 +54,19 @@ class Layout:
 
     def pixel(self, chart: np.ndarray, row: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns in the picture of cells of the charts' grids."""
-        step = self.step[chart]
-        place = self.origin[chart] + step[:, 0] * row[:, None] + step[:, 1] * column[:, None]
-        return place[:, 0], place[:, 1]
+        return _pixels(self.origin, self.step, chart, row, column)
+
+
+@numba.njit(cache=True, nogil=True)
+def _pixels(
+    origin: np.ndarray, step: np.ndarray, chart: np.ndarray, row: np.ndarray, column: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    up, right = np.empty(len(chart), np.int32), np.empty(len(chart), np.int32)
+    for n in range(len(chart)):
+        c = chart[n]
+        up[n] = origin[c, 0] + step[c, 0, 0] * row[n] + step[c, 1, 0] * column[n]
+        right[n] = origin[c, 1] + step[c, 0, 1] * row[n] + step[c, 1, 1] * column[n]
+    return up, right
 
 
 def gutter_of(resolution: int) -> int:

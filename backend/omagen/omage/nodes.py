@@ -26,7 +26,7 @@ def place_nodes(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Give each node of each loop a pixel, in order and with room for the arcs between; returns the sides of arcs.
 
-    `least`, `wanted` (A,) int32: steps that every arc needs, and that it should have where its loop has pixels to spare.
+    `least`, `wanted` (A,) int32: steps that each arc needs, and that it should have where its loop has pixels to spare.
 
     For each side: its loop, first edge, number of edges, first and last pixel (counted within the loop; the last may
     go beyond its end and means the pixel that many steps on).

@@ -15,7 +15,7 @@ from omagen.omage.layout import Layout
 from omagen.omage.locate import Samples
 from omagen.omage.triangulate import build_surface
 
-RISKY: Final = 1500
+RISKY: Final = 400
 """Pixels: a component is looked at when one of its charts has fewer."""
 
 

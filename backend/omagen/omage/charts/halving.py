@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 
 
@@ -39,7 +39,7 @@ def second_halves(inner: np.ndarray, middle: np.ndarray, chart: np.ndarray, whic
     return result
 
 
-def _farthest(graph: coo_array, begin: np.ndarray, index: np.ndarray) -> np.ndarray:
+def _farthest(graph: csr_array, begin: np.ndarray, index: np.ndarray) -> np.ndarray:
     """For each piece, the member farthest from the one where it begins."""
     distance = dijkstra(graph, indices=begin, min_only=True)
     distance[~np.isfinite(distance)] = -1

@@ -7,7 +7,7 @@ from the root, a tree across the edges that are not in it, and of what is left t
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
 
 
@@ -46,7 +46,7 @@ def opened(inner: np.ndarray, face_vertex: np.ndarray, points: np.ndarray) -> np
     return result
 
 
-def _graph(start: np.ndarray, end: np.ndarray, length: np.ndarray, size: int) -> coo_array:
+def _graph(start: np.ndarray, end: np.ndarray, length: np.ndarray, size: int) -> csr_array:
     """Symmetric; of several edges between the same two the shortest counts."""
     low, high = np.minimum(start, end).astype(np.int64), np.maximum(start, end)
     order = np.lexsort((length, high, low))
@@ -56,7 +56,7 @@ def _graph(start: np.ndarray, end: np.ndarray, length: np.ndarray, size: int) ->
     return coo_array((np.tile(length[first], 2), (rows, columns)), shape=(size, size)).tocsr()
 
 
-def _farthest(graph: coo_array, node: int) -> int:
+def _farthest(graph: csr_array, node: int) -> int:
     distance = dijkstra(graph, directed=False, indices=node)
     return int(np.argmax(np.where(np.isfinite(distance), distance, -1)))
 

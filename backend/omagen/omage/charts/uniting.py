@@ -93,7 +93,8 @@ def _few_charts(
     """
     uv, inner = np.zeros((len(corners), 3, 2)), opposite.copy()
     grain = double_areas(corners).sum() / 2 / before
-    limits = tuple(float(limit[0]) for limit in budget.limits(np.array([grain])))
+    stretch, spread = budget.limits(np.array([grain]))
+    limits = float(stretch[0]), float(spread[0])
     waiting, finished, failures = [np.arange(len(corners))], 0, 0
     while waiting:
         if finished + len(waiting) > (before + 1) // 2 or failures > MOST_FAILURES:
@@ -168,7 +169,7 @@ def _border(inner: np.ndarray, face_vertex: np.ndarray, vertices: int) -> np.nda
     edges = (len(inner) + (inner < 0).sum()) // 2
     if vertices - edges + len(face_vertex) != 1:
         return None
-    loop = igl.boundary_loop(face_vertex.astype(np.int64))
+    loop = np.asarray(igl.boundary_loop(face_vertex.astype(np.int64)))
     return loop if len(loop) == (inner < 0).sum() else None
 
 
@@ -179,7 +180,8 @@ def _conformal(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray) 
     first = border[np.argmax(((points[border] - points[border].mean(axis=0)) ** 2).sum(axis=1))]
     second = border[np.argmax(((points[border] - points[first]) ** 2).sum(axis=1))]
     where = np.array([[0.0, 0.0], [np.linalg.norm(points[first] - points[second]), 0.0]])
-    place = igl.lscm(points, face_vertex.astype(np.int64), np.array([first, second], np.int64), where)[0]
+    pins = np.array([first, second], np.int64)
+    place = np.asarray(igl.lscm(points, face_vertex.astype(np.int64), pins, where)[0])
     total = signed_areas(place[face_vertex]).sum()
     if np.isfinite(place).all() and abs(total) > 1e-12:
         place = place * [1, np.sign(total)] / np.sqrt(abs(total))
@@ -195,16 +197,9 @@ def _symmetric_dirichlet(points: np.ndarray, face_vertex: np.ndarray, border: np
         return
     energy = igl.MappingEnergyType.SYMMETRIC_DIRICHLET
     nobody, nowhere = np.zeros(0, np.int32), np.zeros((0, 2), order="F")
-    data = igl.slim_precompute(
-        np.asfortranarray(points),
-        np.asfortranarray(face_vertex),
-        np.asfortranarray(place),
-        energy,
-        nobody,
-        nowhere,
-        0.0,
-    )
-    found = [place] + [np.ascontiguousarray(igl.slim_solve(data, steps)[:, :2]) for steps in STEPS]
+    rest, faces, initial = (np.asfortranarray(values) for values in (points, face_vertex, place))
+    data = igl.slim_precompute(rest, faces, initial, energy, nobody, nowhere, 0.0)
+    found = [place] + [np.array(igl.slim_solve(data, steps))[:, :2] for steps in STEPS]
     yield from reversed(found)
 
 
