@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from omagen.shapes import Material, Mesh, Texture
@@ -112,7 +113,7 @@ def joined(meshes: Sequence[Mesh]) -> Mesh:
 
 
 def with_duplicates(mesh: Mesh, seed: int) -> Mesh:
-    """Some faces twice, some of them flipped: nothing of that is to be seen."""
+    """Some faces twice, beginning at another corner: nothing of that is to be seen."""
     rng = np.random.default_rng(seed)
     again = mesh.faces[rng.choice(len(mesh.faces), max(len(mesh.faces) // 5, 1))]
     return replace(mesh, faces=np.concatenate([mesh.faces, np.roll(again, 1, axis=1)]))
@@ -183,5 +184,4 @@ def moved(mesh: Mesh, scale: float, place: float) -> Mesh:
     return replace(mesh, vertices=(mesh.vertices * np.float32(scale) + np.float32(place)))
 
 
-BAD_UV = ("noise", "overlap", "mirrored", "far", "point", "nan", "folded")
-Change = Callable[[Mesh], Mesh]
+BAD_UV: Final = ("noise", "overlap", "mirrored", "far", "point", "nan", "folded")

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from generated_meshes import (
+    BAD_UV,
+    fan,
+    joined,
+    moebius,
+    moved,
+    sheet,
+    single_triangle,
+    torus,
+    tube,
+    with_bad_uv,
+    with_duplicates,
+    with_materials,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omagen.geometry.components import face_components
@@ -14,6 +27,7 @@ from omagen.geometry.sampling import face_areas
 from omagen.geometry.topology import borders
 from omagen.omage.decode import decode
 from omagen.omage.encode import encode
+from omagen.omage.lod import resize
 from omagen.protocol import OmagenError
 from omagen.shapes import Mesh, Omage
 from sample_meshes import cube
@@ -22,46 +36,14 @@ SLOW = settings(max_examples=12, deadline=None, derandomize=True, suppress_healt
 RESOLUTIONS = st.sampled_from([48, 64, 96, 128])
 
 
-def lattice(rows: int, columns: int, *, wraps: tuple[bool, bool]) -> np.ndarray:
-    """(F, 3) int32: two triangles for each cell of a lattice of rows x columns points, joined at its ends or not."""
-    i, j = np.meshgrid(np.arange(rows - (not wraps[0])), np.arange(columns - (not wraps[1])), indexing="ij")
-    a, b, c, d = (((i + k) % rows) * columns + (j + m) % columns for k, m in ((0, 0), (0, 1), (1, 1), (1, 0)))
-    return np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], -2).reshape(-1, 3).astype(np.int32)
-
-
-def torus(seed: int, rough: float, size: tuple[int, int], thickness: float) -> Mesh:
-    rng = np.random.default_rng(seed)
-    around, across = np.meshgrid(*(2 * np.pi * np.arange(n) / n for n in size), indexing="ij")
-    radius = 1 + thickness * np.cos(across) * (1 + rough * rng.uniform(-1, 1, size))
-    points = np.stack([radius * np.cos(around), radius * np.sin(around), thickness * np.sin(across)], -1)
-    return Mesh(points.reshape(-1, 3).astype(np.float32), lattice(*size, wraps=(True, True)))
-
-
-def sheet(seed: int, rough: float, size: tuple[int, int], holes: int) -> Mesh:
-    """An open surface, hilly, with single faces missing."""
-    rng = np.random.default_rng(seed)
-    x, y = np.meshgrid(*(np.arange(n, dtype=float) for n in size), indexing="ij")
-    points = np.stack([x, y, rough * rng.uniform(-2, 2, size)], -1)
-    faces = lattice(*size, wraps=(False, False))
-    kept = np.ones(len(faces), bool)
-    kept[rng.choice(len(faces), min(holes, len(faces) - 2), replace=False)] = False
-    return Mesh(points.reshape(-1, 3).astype(np.float32), faces[kept])
-
-
-def joined(meshes: Sequence[Mesh]) -> Mesh:
-    """All of them beside each other, as one mesh."""
-    width = max(float(np.ptp(mesh.vertices[:, 0])) for mesh in meshes) * 1.1
-    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
-    vertices = [mesh.vertices + np.array([width * n, 0, 0], np.float32) for n, mesh in enumerate(meshes)]
-    return Mesh(
-        np.concatenate(vertices),
-        np.concatenate([mesh.faces + np.int32(n) for n, mesh in zip(starts, meshes, strict=True)]),
-    )
-
-
 SIZES = st.tuples(st.integers(3, 14), st.integers(3, 14))
 TORI = st.builds(torus, st.integers(0, 99), st.floats(0, 0.6), SIZES, st.floats(0.05, 0.6))
 SHEETS = st.builds(sheet, st.integers(0, 99), st.floats(0, 1), SIZES, st.integers(0, 5))
+
+
+TUBES = st.builds(tube, st.floats(0.1, 50), st.floats(0.01, 1), st.integers(3, 8), st.integers(1, 12))
+BANDS = st.builds(moebius, st.floats(0.1, 1.2), st.tuples(st.integers(5, 30), st.integers(2, 5)), st.integers(0, 3))
+TEXTURES = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=3)
 
 
 def assert_sane(omage: Omage) -> None:
@@ -107,6 +89,84 @@ def test_an_open_surface_keeps_its_borders(mesh: Mesh, resolution: int) -> None:
     found = borders(there_and_back(mesh, resolution).faces)
     assert not len(found.non_manifold_edges)
     assert found.boundary_loops == borders(mesh.faces).boundary_loops
+
+
+@SLOW
+@given(TUBES, st.sampled_from([128, 256]))
+def test_thin_tubes_stay_closed(mesh: Mesh, resolution: int) -> None:
+    found = borders(there_and_back(mesh, resolution).faces)
+    assert (len(found.open_edges), len(found.non_manifold_edges)) == (0, 0)
+
+
+@SLOW
+@given(BANDS, st.sampled_from([96, 128]))
+def test_bands_keep_their_borders_however_often_they_are_turned(mesh: Mesh, resolution: int) -> None:
+    found = borders(there_and_back(mesh, resolution).faces)
+    assert not len(found.non_manifold_edges)
+    assert found.boundary_loops == borders(mesh.faces).boundary_loops
+
+
+@SLOW
+@given(st.integers(3, 9), st.integers(1, 8), RESOLUTIONS)
+def test_leaves_of_a_fan_are_still_joined(leaves: int, size: int, resolution: int) -> None:
+    mesh = fan(leaves, size)
+    decoded = there_and_back(mesh, resolution)
+    assert face_components(decoded.faces).max() == 0
+    found = borders(decoded.faces).non_manifold_edges
+    length = np.linalg.norm(np.diff(decoded.vertices[found], axis=1)[:, 0], axis=1).sum()
+    assert abs(length - 1) < 1e-3
+
+
+@SLOW
+@given(TORI, st.sampled_from(BAD_UV), st.integers(0, 99), TEXTURES)
+def test_uvs_and_textures_of_any_sort_do_no_harm(
+    mesh: Mesh, kind: str, seed: int, sizes: list[tuple[int, int]]
+) -> None:
+    mesh = with_materials(with_bad_uv(mesh, seed, kind), seed, sizes)
+    assert not len(borders(there_and_back(mesh, 128).faces).open_edges)
+
+
+@SLOW
+@given(TORI, st.integers(0, 99))
+def test_faces_that_are_there_twice_count_once(mesh: Mesh, seed: int) -> None:
+    found = borders(there_and_back(with_duplicates(mesh, seed), 128).faces)
+    assert (len(found.open_edges), len(found.non_manifold_edges)) == (0, 0)
+
+
+@SLOW
+@given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=9, max_size=9), RESOLUTIONS)
+def test_one_triangle_is_an_object(corners: list[float], resolution: int) -> None:
+    mesh = single_triangle(np.array(corners).reshape(3, 3))
+    try:
+        omage, _ = encode(mesh, resolution)
+    except OmagenError:
+        assert face_areas(mesh.vertices, mesh.faces)[0] <= 1e-9 * float(np.ptp(mesh.vertices, axis=0).max()) ** 2
+        return
+    assert_sane(omage)
+    decoded, _ = decode(omage)
+    assert borders(decoded.faces).boundary_loops == 1
+
+
+@SLOW
+@given(st.integers(0, 99), st.integers(-6, 6), st.sampled_from([0.0, 1e3, -1e6]))
+def test_far_away_and_tiny_or_huge_objects_do_not_crash(seed: int, power: int, place: float) -> None:
+    """Where float32 cannot tell their points apart little of them is left, and that is said."""
+    mesh = moved(torus(seed, 0.2, (9, 8), 0.4), 10.0**power, place)
+    try:
+        omage, _ = encode(mesh, 96)
+    except OmagenError:
+        return
+    assert_sane(omage)
+    decoded, _ = decode(omage)
+    assert np.isfinite(decoded.vertices).all()
+
+
+@SLOW
+@given(TORI, st.sampled_from([32, 48, 128, 200]))
+def test_levels_of_a_closed_surface_are_closed(mesh: Mesh, resolution: int) -> None:
+    level = resize(encode(mesh, 96)[0], resolution)
+    assert_sane(level)
+    assert not len(borders(decode(level)[0].faces).open_edges)
 
 
 @SLOW

@@ -42,7 +42,8 @@ class Budget:
 
     def limits(self, area: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`stretch` and `spread` for charts of `area` (N,): the fewer pixels, the less do their shapes matter."""
-        slack = np.sqrt(self.small_area / np.maximum(area, 1e-300)).clip(1, MOST_SLACK)
+        least = max(self.small_area / MOST_SLACK**2, 1e-300)
+        slack = np.sqrt(self.small_area / np.maximum(area, least)).clip(1, MOST_SLACK)
         return 1 + (self.stretch - 1) * slack, self.spread * slack
 
 
