@@ -7,7 +7,9 @@ between two nodes; each of its *sides* is a stretch of a loop. All of this depen
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -51,40 +53,83 @@ class Boundary:
         return len(self.arc_nodes)
 
 
-def trace_boundary(faces: np.ndarray, uv: np.ndarray, chart: np.ndarray, bends: np.ndarray | None = None) -> Boundary:
+class Edges(NamedTuple):
+    """Which half-edges of a mesh lie between the same two vertices; depends on the faces only."""
+
+    number: np.ndarray
+    """(3F,) int32: the same for all half-edges between the same two vertices"""
+    mate: np.ndarray
+    """(3F,) int32: the other half-edge where there are just two and they run in opposite directions, else -1"""
+
+
+def find_edges(faces: np.ndarray) -> Edges:
+    """The edges of `faces` (F, 3) int32."""
+    start = faces.reshape(-1)
+    end = np.roll(faces, -1, axis=1).reshape(-1)
+    key = (np.minimum(start, end).astype(np.int64) << 32) | np.maximum(start, end)
+    order = np.argsort(key, kind="stable")
+    is_new = np.ones(len(key), bool)
+    is_new[1:] = key[order[1:]] != key[order[:-1]]
+    number = np.empty(len(key), np.int32)
+    number[order] = np.cumsum(is_new, dtype=np.int32) - 1
+    firsts = np.flatnonzero(is_new)
+    pair = firsts[np.diff(np.append(firsts, len(key))) == 2]
+    one, other = order[pair], order[pair + 1]
+    opposed = start[one] == end[other]
+    mate = np.full(len(key), -1, np.int32)
+    mate[one[opposed]] = other[opposed]
+    mate[other[opposed]] = one[opposed]
+    return Edges(number, mate)
+
+
+def trace_boundary(
+    faces: np.ndarray,
+    uv: np.ndarray,
+    chart: np.ndarray,
+    edges: Edges | None = None,
+    bends_of: Callable[[Boundary], np.ndarray] | None = None,
+) -> Boundary:
     """The loops, nodes and arcs of a cut mesh: `faces` (F, 3) int32 welded, `uv` (F, 3, 2), `chart` (F,) int32.
 
     Two faces of a chart continue each other across an edge that belongs to just them, in opposite directions, with
-    equal uv at both ends; every other edge is border. `bends` (V,) bool marks vertices that shall be nodes besides.
+    equal uv at both ends; every other edge is border. `edges`: those of `faces`, if they are known. `bends_of` marks,
+    (V,) bool, vertices that shall be nodes besides, given the boundary without them.
     """
-    twin, edge = _pair_half_edges(faces, uv, chart)
-    after = _next_on_border(twin)
-    half_edge, loop_start = _loops(twin, after)
+    edges = edges or find_edges(faces)
+    twin = _twins(edges.mate, uv, chart)
+    half_edge, loop_start = _loops(twin, _next_on_border(twin))
+    pinched = _find_pinches(uv.reshape(-1, 2)[half_edge], chart[half_edge // 3])
+    loop_chart = chart[half_edge[loop_start[:-1]] // 3].astype(np.int32)
     vertex = faces.reshape(-1)
-    vertices = len(bends) if bends is not None else int(vertex.max(initial=-1)) + 1
-    is_node = _find_nodes(vertex, edge, half_edge, loop_start, vertices, bends)
-    edges = int(edge.max()) + 1 if len(edge) else 0
-    arc_start, arc_vertex, arc, arc_place, forward = _walk_arcs(vertex, edge, half_edge, loop_start, is_node, edges)
-    start_vertex = vertex[half_edge]
-    node_vertex = np.flatnonzero(is_node).astype(np.int32)
-    number = np.full(len(is_node), -1, np.int32)
-    number[node_vertex] = np.arange(len(node_vertex), dtype=np.int32)
-    ends = np.stack([arc_vertex[arc_start[:-1]], arc_vertex[arc_start[1:] - 1]], axis=1)
-    return Boundary(
-        twin=twin,
-        loop_start=loop_start,
-        loop_chart=chart[half_edge[loop_start[:-1]] // 3].astype(np.int32),
-        half_edge=half_edge,
-        node=number[start_vertex],
-        node_vertex=node_vertex,
-        arc=arc,
-        arc_place=arc_place,
-        arc_forward=forward,
-        arc_start=arc_start,
-        arc_vertex=arc_vertex,
-        arc_nodes=number[ends].reshape(-1, 2).astype(np.int32),
-        pinched=_find_pinches(uv.reshape(-1, 2)[half_edge], chart[half_edge // 3]),
-    )
+
+    def with_nodes(bends: np.ndarray | None) -> Boundary:
+        vertices = len(bends) if bends is not None else int(vertex.max(initial=-1)) + 1
+        is_node = _find_nodes(vertex, edges.number, half_edge, loop_start, vertices, bends)
+        count = int(edges.number.max(initial=-1)) + 1
+        walked = _walk_arcs(vertex, edges.number, half_edge, loop_start, is_node, count)
+        arc_start, arc_vertex, arc, arc_place, forward = walked
+        node_vertex = np.flatnonzero(is_node).astype(np.int32)
+        number = np.full(len(is_node), -1, np.int32)
+        number[node_vertex] = np.arange(len(node_vertex), dtype=np.int32)
+        ends = np.stack([arc_vertex[arc_start[:-1]], arc_vertex[arc_start[1:] - 1]], axis=1)
+        return Boundary(
+            twin=twin,
+            loop_start=loop_start,
+            loop_chart=loop_chart,
+            half_edge=half_edge,
+            node=number[vertex[half_edge]],
+            node_vertex=node_vertex,
+            arc=arc,
+            arc_place=arc_place,
+            arc_forward=forward,
+            arc_start=arc_start,
+            arc_vertex=arc_vertex,
+            arc_nodes=number[ends].reshape(-1, 2).astype(np.int32),
+            pinched=pinched,
+        )
+
+    plain = with_nodes(None)
+    return plain if bends_of is None else with_nodes(bends_of(plain))
 
 
 def _find_pinches(start: np.ndarray, chart: np.ndarray) -> np.ndarray:
@@ -95,33 +140,21 @@ def _find_pinches(start: np.ndarray, chart: np.ndarray) -> np.ndarray:
     return np.bincount(inverse, minlength=len(first))[inverse] > 1
 
 
-def _pair_half_edges(faces: np.ndarray, uv: np.ndarray, chart: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`twin` as in `Boundary`, and `edge` (3F,) int32: one number for all half-edges between two vertices."""
-    start = faces.reshape(-1)
-    end = np.roll(faces, -1, axis=1).reshape(-1)
-    low, high = np.minimum(start, end), np.maximum(start, end)
-    key = (low.astype(np.int64) << 32) | high
-    order = np.argsort(key, kind="stable")
-    is_new = np.ones(len(key), bool)
-    is_new[1:] = key[order[1:]] != key[order[:-1]]
-    edge = np.empty(len(key), np.int32)
-    edge[order] = np.cumsum(is_new) - 1
-    firsts = np.flatnonzero(is_new)
-    counts = np.diff(np.append(firsts, len(key)))
-    pair = firsts[counts == 2]
-    a, b = order[pair], order[pair + 1]
-    uv = uv.reshape(-1, 2)
-    along = np.roll(np.arange(len(key)).reshape(-1, 3), -1, axis=1).reshape(-1)
-    inside = (
-        (chart[a // 3] == chart[b // 3])
-        & (start[a] == end[b])
-        & (uv[a] == uv[along[b]]).all(axis=1)
-        & (uv[along[a]] == uv[b]).all(axis=1)
-    )
-    twin = np.full(len(key), -1, np.int32)
-    twin[a[inside]] = b[inside]
-    twin[b[inside]] = a[inside]
-    return twin, edge
+@numba.njit(cache=True, nogil=True)
+def _twins(mate: np.ndarray, uv: np.ndarray, chart: np.ndarray) -> np.ndarray:
+    """`twin` as in `Boundary`; `mate` as in `Edges`."""
+    twin = np.full(len(mate), -1, np.int32)
+    for h in range(len(mate)):
+        m = mate[h]
+        f, g = h // 3, m // 3
+        if m < 0 or chart[f] != chart[g]:
+            continue
+        a, b = h % 3, (h + 1) % 3
+        c, d = m % 3, (m + 1) % 3
+        same = uv[f, a, 0] == uv[g, d, 0] and uv[f, a, 1] == uv[g, d, 1]
+        if same and uv[f, b, 0] == uv[g, c, 0] and uv[f, b, 1] == uv[g, c, 1]:
+            twin[h] = m
+    return twin
 
 
 @numba.njit(cache=True, nogil=True)

@@ -11,9 +11,9 @@ import numpy as np
 
 from omagen.omage.atlas import Atlas, UvChoice, make_atlas
 from omagen.omage.cores import in_parts
-from omagen.omage.fitting import ROUNDS, Fitted, fit
+from omagen.omage.fitting import Fitted, fit
 from omagen.omage.frame import normalise_vertices, to_omage_frame
-from omagen.omage.layout import Layout, lay_out
+from omagen.omage.layout import Layout, draft, lay_out
 from omagen.omage.quality import encode_report
 from omagen.omage.raster_dilation import dilate_all
 from omagen.omage.surface import PART, blank_samples, sample_surface
@@ -62,7 +62,7 @@ def encode_with_layout(
     def lay(atlas: Atlas) -> tuple[Layout, dict[str, int]]:
         return lay_out(atlas, resolution, keep=uv == "keep", progress=lambda s, part: progress(s, 0.5 + 0.2 * part))
 
-    fitted = fit(atlas, lay, positions_of, rounds=1 if uv == "keep" else ROUNDS)
+    fitted = fit(atlas, lay, positions_of, draft=lambda atlas: draft(atlas, resolution), may_change=uv != "keep")
     progress("Sampling the surface", 0.8)
     layout = fitted.layout
     ((centre, scale),) = frame

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -42,55 +43,115 @@ class Fitted:
         return self.layout.pixel(self.samples.chart, self.samples.row, self.samples.column)
 
 
+Lay = Callable[[Atlas], tuple[Layout, dict[str, int]]]
+
+
 def fit(
     atlas: Atlas,
-    lay: Callable[[Atlas], tuple[Layout, dict[str, int]]],
+    lay: Lay,
     positions_of: Callable[[np.ndarray], np.ndarray],
     *,
-    rounds: int = ROUNDS,
+    draft: Lay | None = None,
+    may_change: bool = True,
 ) -> Fitted:
-    """Draw `atlas` with `lay`; charts whose borders do not fit their pixels are halved, and all is laid out again.
+    """Draw `atlas` with `lay`. Charts whose borders do not fit their pixels are halved, those that would decode torn
+    are enlarged, and all is laid out again; not so where it may not change.
 
-    `positions_of` turns the vertices (V, 3) float32 of the atlas that was laid out into positions (V, 3) float64.
+    `draft` lays out like `lay`, but quickly and only about: most of that is settled with it. `positions_of` turns the
+    vertices (V, 3) float32 of an atlas that was laid out into positions (V, 3) float64.
     """
+    split = 0
+    if draft and may_change and not atlas.placed:
+        atlas, split = _settled(atlas, draft, positions_of)
     best: Fitted | None = None
-    split = enlargements = 0
-    may_change = rounds > 1
-    while True:
+    rounds = ROUNDS if may_change else 0
+    for enlargements in range(ENLARGEMENTS + 1):
         try:
-            layout, given_up = lay(atlas)
+            drawn = _drawn(atlas, lay, positions_of, rounds)
         except OmagenError as problem:
             if best is None or problem.code is not ErrorCode.GEOMETRY:
                 raise
             return best  # what was enlarged has no room
+        rounds = drawn.rounds
+        points = approximated(
+            drawn.points, drawn.positions, drawn.layout.atlas.faces, drawn.layout.boundary.twin, drawn.layout.grids,
+            drawn.samples,
+        ).astype(np.float32)  # fmt: skip
+        torn = torn_charts(drawn.layout, drawn.samples, points)
+        counts = drawn.counts | {"torn_charts": int(torn.sum())}
+        counts["split_charts"] += split
+        if best is None or _losses(counts) < _losses(best.given_up):
+            best = Fitted(drawn.layout, drawn.samples, points, counts)
+        if counts["dropped_components"] and atlas.least is not None:
+            if best.given_up["dropped_components"] < counts["dropped_components"]:
+                break
+            atlas = replace(atlas, least=None)
+            continue
+        small = _small(torn, drawn.samples)
+        if not small.any() or not may_change or enlargements == ENLARGEMENTS:
+            break
+        atlas = enlarged(replace(drawn.layout, atlas=uniform_density(drawn.layout.atlas)), small)
+    assert best is not None
+    return best
+
+
+def _settled(atlas: Atlas, draft: Lay, positions_of: Callable[[np.ndarray], np.ndarray]) -> tuple[Atlas, int]:
+    """`atlas` with charts halved and enlarged until a draft of it shows no more need, and how many were halved."""
+    split = 0
+    for _ in range(ENLARGEMENTS):
+        drawn = _drawn(atlas, draft, positions_of, ROUNDS)
+        atlas, split = drawn.layout.atlas, split + drawn.counts["split_charts"]
+        small = _small(torn_charts(drawn.layout, drawn.samples, drawn.points.astype(np.float32)), drawn.samples)
+        if not small.any():
+            break
+        atlas = enlarged(drawn.layout, small)
+    return atlas, split
+
+
+class _Drawn(NamedTuple):
+    """An atlas laid out so that no chart is strained, if possible."""
+
+    layout: Layout
+    samples: Samples
+    points: np.ndarray
+    """(P, 3) float64"""
+    positions: np.ndarray
+    """(V, 3) float64 of the vertices of the layout's atlas"""
+    counts: dict[str, int]
+    """What was given up on the way"""
+    rounds: int
+    """How often it may still be made anew"""
+
+
+def _drawn(atlas: Atlas, lay: Lay, positions_of: Callable[[np.ndarray], np.ndarray], rounds: int) -> _Drawn:
+    given_up = Counter[str]()
+    split = 0
+    while True:
+        layout, counts = lay(atlas)
+        given_up.update({name: counts.get(name, 0) for name in ("dropped_components", "dropped_faces", "split_charts")})
         positions = positions_of(layout.atlas.vertices)
         seams = sample_seams(positions, layout.boundary, layout.grids)
         strained = strained_charts(layout.grids, seams)
-        if strained.any() and rounds > 1:
-            rounds -= 1
-            split += int(strained.sum())
-            atlas = split_charts(uniform_density(layout.atlas), layout.boundary.twin, strained)
-            continue
-        samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas, positions)
-        points = _points(layout.atlas, positions, samples, seams.points)
-        points = approximated(points, positions, layout.atlas.faces, layout.boundary.twin, layout.grids, samples)
-        points = points.astype(np.float32)
-        torn = torn_charts(layout, samples, points)
-        counts = given_up | {"strained_charts": int(strained.sum()), "shrunk_seams": seams.merged}
-        counts |= {"torn_charts": int(torn.sum()), "split_charts": given_up.get("split_charts", 0) + split}
-        if best is None or _losses(counts) < _losses(best.given_up):
-            best = Fitted(layout, samples, points, counts)
-        is_crowded = counts.get("dropped_components", 0) > best.given_up.get("dropped_components", 0)
-        small = torn & (np.bincount(samples.chart, minlength=len(torn)) < ENLARGED_SHARE * len(points))
-        if not small.any() or not may_change or is_crowded or enlargements == ENLARGEMENTS:
-            return best
-        enlargements += 1
-        atlas = enlarged(replace(layout, atlas=uniform_density(layout.atlas)), small)
+        if not strained.any() or rounds == 0:
+            break
+        rounds -= 1
+        split += int(strained.sum())
+        atlas = split_charts(uniform_density(layout.atlas), layout.boundary.twin, strained)
+    samples = locate_samples(layout.grids, seams, layout.boundary.twin, layout.atlas, positions)
+    points = _points(layout.atlas, positions, samples, seams.points)
+    given_up["split_charts"] += split
+    counts = counts | given_up | {"strained_charts": int(strained.sum()), "shrunk_seams": seams.merged}
+    return _Drawn(layout, samples, points, positions, counts, rounds)
+
+
+def _small(torn: np.ndarray, samples: Samples) -> np.ndarray:
+    """(C,) bool: of the charts that are `torn` those that may become larger at the cost of all others."""
+    return torn & (np.bincount(samples.chart, minlength=len(torn)) < ENLARGED_SHARE * len(samples.chart))
 
 
 def _losses(counts: dict[str, int]) -> tuple[int, int]:
     """What matters most first: components that found no room, then charts that are torn."""
-    return counts.get("dropped_components", 0), counts["torn_charts"]
+    return counts["dropped_components"], counts["torn_charts"]
 
 
 def _points(atlas: Atlas, positions: np.ndarray, samples: Samples, seam_points: np.ndarray) -> np.ndarray:

@@ -6,12 +6,14 @@ Border pixels are later moved onto the chart's true border, so nothing is lost a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numba
 import numpy as np
 
 from omagen.omage.boundary import Boundary
+from omagen.omage.cores import cores, on_cores
 from omagen.omage.masks import fill_masks
 
 MARGIN: Final = 3
@@ -38,6 +40,13 @@ class Grids:
     """(N,) int64: for a pixel on the border of the decoded chart the next one around it (chart on the left), else -1"""
     sound: np.ndarray
     """(C,) bool: whether the pixels decode to one piece with as many borders as the chart has"""
+
+
+def even_parts(start: np.ndarray) -> list[tuple[int, int]]:
+    """Ranges of charts with about as many cells each, a few for every core. `start` as in `Grids`."""
+    ends = np.searchsorted(start, np.linspace(0, start[-1], 4 * cores() + 1)[1:])
+    bounds = [0, *np.unique(np.minimum(ends, len(start) - 1)).tolist()]
+    return [(first, last) for first, last in pairwise(bounds) if first < last]
 
 
 def chart_frames(uv: np.ndarray, chart: np.ndarray, charts: int) -> tuple[np.ndarray, np.ndarray]:
@@ -104,10 +113,14 @@ def build_grids(uv: np.ndarray, chart: np.ndarray, charts: int, boundary: Bounda
     ranges = np.searchsorted(boundary.loop_chart[order], np.arange(charts + 1)).astype(np.int64)
     following = np.full(start[-1], -1, np.int64)
     sound = np.zeros(charts, np.bool_)
-    fill_masks(
-        uv, boundary.half_edge, boundary.pinched, boundary.loop_start, order, ranges, start, width, height, mask,
-        following, sound,
-    )  # fmt: skip
+
+    def fill(part: tuple[int, int]) -> None:
+        fill_masks(
+            uv, boundary.half_edge, boundary.pinched, boundary.loop_start, order, ranges, start, width, height, mask,
+            following, sound, part,
+        )  # fmt: skip
+
+    on_cores(fill, even_parts(start))
     return Grids(start, height, width, uv, face, mask, following, sound)
 
 

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from omagen.omage.atlas import Atlas, uniform_density
-from omagen.omage.boundary import Boundary, arc_bends, trace_boundary
+from omagen.omage.boundary import Boundary, Edges, arc_bends, find_edges, trace_boundary
 from omagen.omage.charts.halving import second_halves
 from omagen.omage.charts.stretch import double_areas
 from omagen.omage.charts.topology import connected_faces
@@ -27,6 +27,10 @@ BEND: Final = 0.35
 BEND_SPACING: Final = 2.0
 """Pixels between bends that get one."""
 EXPECTED_FILL: Final = 0.6
+PACKABLE: Final = 0.8
+"""Share of the picture that charts and gutters may take."""
+GUESSES: Final = 4
+"""Scales tried to find what fits about."""
 SPLITS: Final = 6
 """Rounds in which charts that cannot be drawn as what they are get halved."""
 
@@ -95,12 +99,13 @@ def lay_out(atlas: Atlas, resolution: int, *, keep: bool, progress: Progress) ->
     return _pack(atlas, resolution, progress)
 
 
-def _boundary(atlas: Atlas, uv: np.ndarray, pixel: float) -> Boundary:
+def _boundary(atlas: Atlas, uv: np.ndarray, pixel: float, edges: Edges | None = None) -> Boundary:
     """The boundary with its bends; `pixel` is the size of a pixel on the surface."""
-    plain = trace_boundary(atlas.faces, uv, atlas.chart)
-    return trace_boundary(
-        atlas.faces, uv, atlas.chart, arc_bends(atlas.vertices, plain, BEND * pixel, BEND_SPACING * pixel)
-    )
+
+    def bends(plain: Boundary) -> np.ndarray:
+        return arc_bends(atlas.vertices, plain, BEND * pixel, BEND_SPACING * pixel)
+
+    return trace_boundary(atlas.faces, uv, atlas.chart, edges, bends)
 
 
 def _place(atlas: Atlas, resolution: int) -> Layout:
@@ -163,18 +168,18 @@ def _pack(atlas: Atlas, resolution: int, progress: Progress) -> tuple[Layout, di
     """
     given_up = {"split_charts": 0, "dropped_components": 0, "dropped_faces": 0}
     gutter = gutter_of(resolution)
-    scale, splits = 0.0, 0
+    edges, area = find_edges(atlas.faces), _areas(atlas)
+    scale, splits = _expected_scale(area, resolution), 0
     while True:
-        area = double_areas(atlas.vertices[atlas.faces].astype(np.float64)) / 2
-        scale = scale or float(np.sqrt(EXPECTED_FILL * resolution**2 / max(area.sum(), 1e-300)))
-        drawing = _Drawing(atlas, _boundary(atlas, atlas.uv, 1 / scale))
+        drawing = _Drawing(atlas, _boundary(atlas, atlas.uv, 1 / scale, edges))
         grids = drawing.at(scale)
         if grids.sound.all() or splits == SPLITS:
             try:
                 packing = pack(drawing.masks_at, resolution, gutter, scale, progress)
             except TooManyCharts as problem:
                 atlas = _without_smallest(atlas, area, problem.available / problem.needed, given_up)
-                scale = 0.0
+                edges, area = find_edges(atlas.faces), _areas(atlas)
+                scale = _expected_scale(area, resolution)
                 continue
             scale = packing.scale
             grids = drawing.at(scale)
@@ -188,14 +193,44 @@ def _pack(atlas: Atlas, resolution: int, progress: Progress) -> tuple[Layout, di
         atlas = split_charts(atlas, drawing.boundary.twin, ~grids.sound)
 
 
+def _areas(atlas: Atlas) -> np.ndarray:
+    return double_areas(atlas.vertices[atlas.faces].astype(np.float64)) / 2
+
+
+def _expected_scale(area: np.ndarray, resolution: int) -> float:
+    """Pixels a unit at which charts of even density are likely to fit; `area` (F,) of the faces."""
+    return float(np.sqrt(EXPECTED_FILL * resolution**2 / max(area.sum(), 1e-300)))
+
+
+def draft(atlas: Atlas, resolution: int) -> tuple[Layout, dict[str, int]]:
+    """The charts of an atlas that is not placed about as large as packing will leave them, but not yet packed.
+
+    Many small charts take more room than their area, and leave less for the others.
+    """
+    scale = _expected_scale(_areas(atlas), resolution)
+    drawing = _Drawing(atlas, _boundary(atlas, atlas.uv, 1 / scale))
+    for _ in range(GUESSES):
+        grids = drawing.at(scale)
+        taken = int(np.count_nonzero(grids.mask)) + gutter_of(resolution) * int((grids.following >= 0).sum())
+        if taken <= PACKABLE * resolution**2:
+            break
+        scale *= max(np.sqrt(PACKABLE * resolution**2 / taken), 0.5)
+    return lay_apart(atlas, scale)
+
+
 def lay_apart(atlas: Atlas, scale: float) -> tuple[Layout, dict[str, int]]:
-    """Draw the charts at `scale` pixels a unit, side by side in a picture as large as it takes."""
+    """Draw the charts at `scale` pixels a unit, side by side in a picture as large as it takes.
+
+    Counts as `_pack` does; nothing is dropped.
+    """
     atlas = counter_clockwise(atlas)
+    edges, split = find_edges(atlas.faces), 0
     for attempt in range(SPLITS + 1):
-        drawing = _Drawing(atlas, _boundary(atlas, atlas.uv, _unit_length(atlas, atlas.uv) / scale))
+        drawing = _Drawing(atlas, _boundary(atlas, atlas.uv, _unit_length(atlas, atlas.uv) / scale, edges))
         grids = drawing.at(scale)
         if grids.sound.all() or attempt == SPLITS:
             break
+        split += int((~grids.sound).sum())
         atlas = split_charts(atlas, drawing.boundary.twin, ~grids.sound)
     widest = max(int(grids.width.max()), int(np.sqrt(float(grids.start[-1]))))
     origin = np.zeros((atlas.charts, 2), np.int32)
@@ -208,11 +243,13 @@ def lay_apart(atlas: Atlas, scale: float) -> tuple[Layout, dict[str, int]]:
         tallest = max(tallest, int(grids.height[chart]))
     step = np.tile(np.array([[1, 0], [0, 1]], np.int32), (atlas.charts, 1, 1))
     layout = Layout(atlas, drawing.boundary, grids, origin, step, (row + tallest, widest), placed=False)
-    return layout, {"open_charts": int((~grids.sound).sum())}
+    return layout, {"open_charts": int((~grids.sound).sum()), "split_charts": split}
 
 
 def counter_clockwise(atlas: Atlas) -> Atlas:
     """`atlas` with its mirrored charts turned over, so that it is no longer placed."""
+    if not atlas.placed:
+        return atlas
     uv = atlas.uv.copy()
     uv[atlas.mirrored[atlas.chart], :, 0] *= -1
     return replace(atlas, uv=uv, placed=False, mirrored=np.zeros(atlas.charts, bool))

@@ -8,16 +8,15 @@ mesh draw the samples near them onto themselves (see `features`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numba
 import numpy as np
 
 from omagen.omage.atlas import Atlas
-from omagen.omage.cores import cores, on_cores
+from omagen.omage.cores import on_cores
 from omagen.omage.features import attract
-from omagen.omage.grids import Grids
+from omagen.omage.grids import Grids, even_parts
 from omagen.omage.seams import SeamPixels
 
 RINGS: Final = 5
@@ -54,7 +53,7 @@ def locate_samples(grids: Grids, seams: SeamPixels, twin: np.ndarray, atlas: Atl
     ring = np.full(len(grids.mask), 127, np.int8)
     start_face = grids.face.copy()
     _move_border(grids.uv, grids.start, grids.width, seams.cell, seams.half_edge, seams.share, shift, ring, start_face)
-    charts = _even_parts(grids.start)
+    charts = even_parts(grids.start)
     on_cores(lambda part: _fade(grids.mask, grids.start, grids.width, part, ring, shift), charts)
     attract(grids, positions, atlas.faces, atlas.chart, twin, (grids.mask > 0) & (ring > 0), shift)
     total = int(np.count_nonzero(grids.mask))
@@ -74,13 +73,6 @@ def locate_samples(grids: Grids, seams: SeamPixels, twin: np.ndarray, atlas: Atl
 
     on_cores(collect, charts)
     return Samples(chart, row, column, face, bary, np.where(place >= 0, seams.seam[place], -1).astype(np.int32))
-
-
-def _even_parts(start: np.ndarray) -> list[tuple[int, int]]:
-    """Ranges of charts with about as many cells each, a few for every core. `start` as in `Grids`."""
-    ends = np.searchsorted(start, np.linspace(0, start[-1], 4 * cores() + 1)[1:])
-    bounds = [0, *np.unique(np.minimum(ends, len(start) - 1)).tolist()]
-    return [(first, last) for first, last in pairwise(bounds) if first < last]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -39,12 +39,14 @@ def fill_masks(
     mask: np.ndarray,
     following: np.ndarray,
     sound: np.ndarray,
+    part: tuple[int, int],
 ) -> None:
-    """The pixels of every chart: by the sparing rule, or where its topology is wrong the generous one, or with repairs.
+    """The pixels of the charts `part`: by the sparing rule, or where their topology is wrong the generous one, or with
+    repairs.
 
     Fills `mask`, `following` and `sound` of `Grids`; the cells inside are marked already.
     """
-    for c in range(len(width)):
+    for c in range(*part):
         cells = mask[start[c] : start[c + 1]].reshape(height[c], width[c])
         links = following[start[c] : start[c + 1]]
         inside = cells.copy()

@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from omagen.geometry.components import face_components
 from omagen.geometry.topology import half_edges
+from omagen.omage.corners import smooth_normals
 from omagen.omage.frame import to_omage_frame
 from omagen.omage.layout import Layout
 from omagen.omage.locate import Samples
@@ -52,15 +53,22 @@ def torn_charts(layout: Layout, samples: Samples, position: np.ndarray) -> np.nd
 
 
 def _decoded(layout: Layout, samples: Samples, position: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The faces (F, 3) that decoding makes of the samples `seen` (P,) bool, and the chart (F,) of each."""
+    """The faces (F, 3) that decoding makes of the samples `seen` (P,) bool, and the chart (F,) of each.
+
+    The normals of the surface stand for those that the materials will say, which are not known yet.
+    """
     chart = samples.chart[seen]
     row, column = layout.pixel(chart, samples.row[seen], samples.column[seen])
     labels, seam = np.full(layout.size, -1, np.int32), np.full(layout.size, -1, np.int32)
     place = np.zeros((*layout.size, 3), np.float32)
     labels[row, column], seam[row, column], place[row, column] = chart, samples.seam[seen], position[seen]
-    corners = layout.atlas.vertices[layout.atlas.faces[samples.face[seen]]]
+    corners = smooth_normals(layout.atlas.vertices, layout.atlas.faces)[samples.face[seen]]
+    bary = samples.bary[seen]
+    shading = (
+        corners[:, 0] * (1 - bary.sum(axis=1))[:, None] + corners[:, 1] * bary[:, :1] + corners[:, 2] * bary[:, 1:]
+    )
     normal = np.zeros((*layout.size, 3), np.float32)
-    normal[row, column] = to_omage_frame(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
+    normal[row, column] = to_omage_frame(shading / np.maximum(np.linalg.norm(shading, axis=1, keepdims=True), 1e-12))
     surface = build_surface(labels, place, seam, normal)
     return surface.faces, surface.face_labels(labels)
 
