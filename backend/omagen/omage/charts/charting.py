@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numba import njit
 
 from omagen.omage.charts.flat_faces import lift_flat_faces
 from omagen.omage.charts.peeling import peeled
 from omagen.omage.charts.preparation import Surface
 from omagen.omage.charts.projection import box_projection
-from omagen.omage.charts.stretch import double_areas
-from omagen.omage.charts.topology import chart_vertices, connected_faces, inner_half_edges, restricted
+from omagen.omage.charts.topology import chart_vertices, connected_faces, restricted
 from omagen.omage.charts.validity import Verdict, judge, signed_areas
 
 Progress = Callable[[str, float], None]
@@ -36,25 +36,34 @@ class Charting:
 
 def charting(opposite: np.ndarray, label: np.ndarray, uv: np.ndarray, tolerance: float = 0.0) -> Charting:
     """Charts are faces of one `label` (F,) joined over edges on both sides of which `uv` agree within `tolerance`."""
-    inner = inner_half_edges(opposite, label)
-    half = np.flatnonzero(inner >= 0)
-    other = inner[half]
-    corner = uv.reshape(-1, 2)
-    after = half - half % 3 + (half + 1) % 3
-    after_other = other - other % 3 + (other + 1) % 3
-    agrees = (np.abs(corner[half] - corner[after_other]) <= tolerance).all(axis=1)
-    agrees &= (np.abs(corner[after] - corner[other]) <= tolerance).all(axis=1)
-    inner[half[~agrees]] = -1
+    inner = _agreeing(opposite, label.astype(np.int64, copy=False), np.ascontiguousarray(uv), tolerance)
     chart, charts = connected_faces(inner)
     if tolerance > 0:
         uv = unified(uv, inner)
     return Charting(chart, uv, inner, charts)
 
 
+@njit(cache=True, nogil=True)
+def _agreeing(opposite: np.ndarray, label: np.ndarray, uv: np.ndarray, tolerance: float) -> np.ndarray:
+    inner = np.full(len(opposite), -1, np.int32)
+    for half in range(len(opposite)):
+        other = opposite[half]
+        if other < half or label[half // 3] != label[other // 3]:
+            continue
+        face, i, opposed, j = half // 3, half % 3, other // 3, other % 3
+        agrees = True
+        for axis in range(2):
+            agrees &= abs(uv[face, i, axis] - uv[opposed, (j + 1) % 3, axis]) <= tolerance
+            agrees &= abs(uv[face, (i + 1) % 3, axis] - uv[opposed, j, axis]) <= tolerance
+        if agrees:
+            inner[half], inner[other] = other, half
+    return inner
+
+
 def unified(uv: np.ndarray, inner: np.ndarray) -> np.ndarray:
     """`uv` (F, 3, 2) with one value per chart vertex, the one of its first corner."""
     vertex, _ = chart_vertices(inner)
-    first = np.unique(vertex, return_index=True)[1]
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(vertex), prepend=-1))  # vertices are numbered as they occur
     return np.ascontiguousarray(uv.reshape(-1, 2)[first][vertex].reshape(-1, 3, 2))
 
 
@@ -85,7 +94,7 @@ def repaired(surface: Surface, label: np.ndarray, uv: np.ndarray) -> tuple[Chart
         label = _taken_apart(surface, found, lifted, verdict, todo, is_seen, is_flat)[again]
         uv[todo] = lifted
         todo = todo[again]
-    return charting(surface.opposite, np.unique(valid, return_inverse=True)[1].astype(np.int32), uv), is_lost
+    return charting(surface.opposite, valid, uv), is_lost
 
 
 def _taken_apart(
@@ -102,12 +111,11 @@ def _taken_apart(
     Changes `uv` (N, 3, 2) of faces that are seen along the axes, and notes them in `is_seen` (F,).
     """
     label = found.chart.astype(np.int64) * 16
-    corners = surface.corners(faces)
-    area = double_areas(corners)
+    area = surface.double_area[faces]
     total = np.bincount(found.chart, weights=area, minlength=found.charts)
     flat = np.bincount(found.chart, weights=np.where(is_flat, area, 0), minlength=found.charts)
     is_turned = verdict.flipped[found.chart] & ((flat > FEW * total)[found.chart] | is_flat) & ~is_seen[faces]
-    side, seen = box_projection(corners[is_turned])
+    side, seen = box_projection(surface.corners(faces[is_turned]))
     uv[is_turned] = seen
     label[is_turned] += 1 + side
     stubborn = np.flatnonzero(verdict.flipped[found.chart] & is_flat & is_seen[faces])

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from omagen.omage.charts.topology import chart_vertices
+from omagen.omage.charts.topology import chart_vertices, group_order
 
 LIFT: Final = 1e-6
 """Height that a flat face gets, as a fraction of its longest edge; neighbours may lower it to a thousandth of that."""
@@ -20,20 +20,31 @@ def lift_flat_faces(uv: np.ndarray, inner: np.ndarray) -> np.ndarray:
     Only faces whose area is about nothing are lifted, never those clearly turned over. Corners that are one chart
     vertex along `inner` (3F,) move together, and no other face loses its orientation.
     """
-    edge = uv[:, [1, 2, 0]] - uv
-    longest = (edge**2).sum(axis=2).max(axis=1)
-    area = edge[:, 0, 0] * edge[:, 1, 1] - edge[:, 0, 1] * edge[:, 1, 0]
-    flat = np.flatnonzero((area <= LIFT * 1e-4 * longest) & (area > -LIFT * longest) & (longest > 0))
+    area, is_flat = _nearly_flat(uv)
+    flat = np.flatnonzero(is_flat)
     if len(flat) == 0 or not (area[flat] <= 0).any():
         return uv
     vertex, vertices = chart_vertices(inner)
-    order = np.argsort(vertex, kind="stable")
-    start = np.searchsorted(vertex[order], np.arange(vertices + 1))
+    order, start = group_order(vertex, vertices)
     uv = uv.copy()
     for _ in range(ROUNDS):
         if not _lift(uv, flat[area[flat] <= 0], vertex, order, start):
             break
     return uv
+
+
+@njit(cache=True, nogil=True)
+def _nearly_flat(uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(F,) float64 twice the area, (F,) bool: it is about nothing."""
+    area, is_flat = np.empty(len(uv)), np.empty(len(uv), np.bool_)
+    for f in range(len(uv)):
+        longest = 0.0
+        for k in range(3):
+            du, dv = uv[f, (k + 1) % 3, 0] - uv[f, k, 0], uv[f, (k + 1) % 3, 1] - uv[f, k, 1]
+            longest = max(longest, du * du + dv * dv)
+        area[f] = _area(uv, f)
+        is_flat[f] = -LIFT * longest < area[f] <= LIFT * 1e-4 * longest
+    return area, is_flat
 
 
 @njit(cache=True, nogil=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numba import njit
 
 from omagen.omage.charts.charting import Charting
 from omagen.omage.charts.preparation import Surface
@@ -24,29 +25,52 @@ def unstretched(corners: np.ndarray, uv: np.ndarray, chart: np.ndarray, charts: 
 
     Orientation and injectivity are kept. `corners` (F, 3, 3) float64, `chart` (F,).
     """
-    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    flat = np.stack([uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]], axis=1)  # (F, edge, 2)
-    determinant = flat[:, 0, 0] * flat[:, 1, 1] - flat[:, 0, 1] * flat[:, 1, 0]
-    area = double_areas(corners)
-    is_real = (determinant != 0) & (area > 0)
-    inverse = np.zeros((len(uv), 2, 2))
-    d = np.where(is_real, determinant, 1)
-    inverse[:, 0, 0], inverse[:, 0, 1] = flat[:, 1, 1] / d, -flat[:, 0, 1] / d
-    inverse[:, 1, 0], inverse[:, 1, 1] = -flat[:, 1, 0] / d, flat[:, 0, 0] / d
-    jacobian = np.einsum("fij,fjx->fix", inverse, np.stack([a, b], axis=1))  # dX / du and dX / dv
-    metric = np.einsum("fix,fjx->fij", jacobian, jacobian)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.where(is_real, area / np.sqrt(np.linalg.det(metric)), 0)  # so that every face counts by its shape
-    weight[~np.isfinite(weight)] = 0
-    mean = np.zeros((charts, 2, 2))
-    for i in range(2):
-        for j in range(2):
-            mean[:, i, j] = np.bincount(chart, weights=weight * metric[:, i, j], minlength=charts)
+    mean = _mean_metric(corners, uv, chart.astype(np.int32, copy=False), charts)
     values, vectors = np.linalg.eigh(mean)
     is_usable = values[:, 0] > 1e-18 * values[:, 1]
     root = np.sqrt(np.where(is_usable[:, None], values, 1))
     linear = np.einsum("cik,ck,cjk->cij", vectors, root, vectors)
-    return np.einsum("fkj,fij->fki", uv, linear[chart])
+    return _mapped(uv, linear, chart.astype(np.int32, copy=False))
+
+
+@njit(cache=True, nogil=True)
+def _mean_metric(corners: np.ndarray, uv: np.ndarray, chart: np.ndarray, charts: int) -> np.ndarray:
+    """(C, 2, 2): sum over faces of what lengths in space a step in uv has, each face counting by its shape alone."""
+    total = np.zeros((charts, 2, 2))
+    for f in range(len(uv)):
+        au, av = uv[f, 1, 0] - uv[f, 0, 0], uv[f, 1, 1] - uv[f, 0, 1]
+        bu, bv = uv[f, 2, 0] - uv[f, 0, 0], uv[f, 2, 1] - uv[f, 0, 1]
+        d = au * bv - av * bu
+        if d == 0:
+            continue
+        uu = uw = ww = 0.0
+        for k in range(3):
+            a, b = corners[f, 1, k] - corners[f, 0, k], corners[f, 2, k] - corners[f, 0, k]
+            along, across = (bv * a - av * b) / d, (au * b - bu * a) / d  # dX / du and dX / dv
+            uu += along * along
+            uw += along * across
+            ww += across * across
+        # the square root of the determinant is how much larger the triangle is in space than in uv
+        determinant = uu * ww - uw * uw
+        if not 0 < determinant < np.inf:
+            continue
+        weight = abs(d)  # its area in space over that root
+        total[chart[f], 0, 0] += weight * uu
+        total[chart[f], 0, 1] += weight * uw
+        total[chart[f], 1, 0] += weight * uw
+        total[chart[f], 1, 1] += weight * ww
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _mapped(uv: np.ndarray, linear: np.ndarray, chart: np.ndarray) -> np.ndarray:
+    result = np.empty_like(uv)
+    for f in range(len(uv)):
+        c = chart[f]
+        for k in range(3):
+            for i in range(2):
+                result[f, k, i] = uv[f, k, 0] * linear[c, i, 0] + uv[f, k, 1] * linear[c, i, 1]
+    return result
 
 
 def improved(surface: Surface, found: Charting) -> Charting:
@@ -75,9 +99,22 @@ def improved(surface: Surface, found: Charting) -> Charting:
 
 def evened(corners: np.ndarray, uv: np.ndarray, chart: np.ndarray, charts: int) -> np.ndarray:
     """`uv` with every chart at the origin and scaled, the same in all directions, to the area that it has in space."""
-    low = np.full((charts, 2), np.inf)
-    np.minimum.at(low, chart, uv.min(axis=1))
     in_space = np.bincount(chart, weights=double_areas(corners), minlength=charts)
     in_uv = np.bincount(chart, weights=np.abs(signed_areas(uv)), minlength=charts)
     scale = np.sqrt(np.where(in_space > 0, in_space, in_uv) / in_uv)
-    return (uv - low[chart][:, None]) * scale[chart][:, None, None]
+    return _at_origin(uv, scale, chart.astype(np.int32, copy=False))
+
+
+@njit(cache=True, nogil=True)
+def _at_origin(uv: np.ndarray, scale: np.ndarray, chart: np.ndarray) -> np.ndarray:
+    low = np.full((len(scale), 2), np.inf)
+    for f in range(len(uv)):
+        for k in range(3):
+            for i in range(2):
+                low[chart[f], i] = min(low[chart[f], i], uv[f, k, i])
+    result = np.empty_like(uv)
+    for f in range(len(uv)):
+        for k in range(3):
+            for i in range(2):
+                result[f, k, i] = (uv[f, k, i] - low[chart[f], i]) * scale[chart[f]]
+    return result

@@ -13,10 +13,10 @@ from scipy.sparse.csgraph import connected_components
 from omagen.omage.charts.charting import Charting, Progress
 from omagen.omage.charts.preparation import Surface
 from omagen.omage.charts.relaxation import relaxed
-from omagen.omage.charts.stretch import chart_stretch, double_areas
-from omagen.omage.charts.topology import chart_vertices, connected_faces, restricted
+from omagen.omage.charts.stretch import chart_stretch
+from omagen.omage.charts.topology import chart_vertices, faces_around, restricted
 from omagen.omage.charts.unfolding import unfold
-from omagen.omage.charts.validity import judge
+from omagen.omage.charts.validity import judge_changed
 
 ROUNDS: Final = 24
 SWEEPS: Final = 12
@@ -57,137 +57,194 @@ def budget_of(resolution: int, area: float) -> Budget:
 
 def merged(surface: Surface, found: Charting, budget: Budget, deadline: float, progress: Progress) -> Charting:
     """`found`, valid and of even density, with small charts joined until there are few enough or none can be."""
-    failed: dict[tuple[int, int], int] = {}
-    key = np.arange(found.charts)  # survives renumbering, so that a pair that failed is not tried again the same way
+    work = _begun(surface, found)
     for step in range(ROUNDS):
         progress("Joining small charts", step / ROUNDS)
-        pairs = _pairs(surface, found, key, budget, failed)
+        pairs = _pairs(work, budget)
         if len(pairs) == 0 or time.monotonic() > deadline:
             break
-        found, key = _joined(surface, found, key, pairs, budget, failed)
-    return found
+        _join(surface, work, pairs, budget)
+    number = np.empty(found.charts, np.int32)
+    number[np.argsort(work.first, kind="stable")] = np.arange(found.charts)
+    return Charting(number[work.chart], work.uv, work.inner, work.charts)
 
 
-def _pairs(
-    surface: Surface, found: Charting, key: np.ndarray, budget: Budget, failed: dict[tuple[int, int], int]
-) -> np.ndarray:
-    """(P, 2): charts to join and what to join them to, no chart in two pairs; the smallest charts choose first."""
-    border = np.flatnonzero((found.inner < 0) & (surface.opposite >= 0))
-    here, there = found.chart[border // 3], found.chart[surface.opposite[border] // 3]
-    is_between = here != there
-    border, here, there = border[is_between], here[is_between], there[is_between]
+@dataclass
+class _Work:
+    """Charts while they are joined: a joined one takes the number of the one it was joined to, the others keep theirs.
+
+    Rounds change what they join and look at nothing but that and its surroundings.
+    """
+
+    chart: np.ndarray
+    uv: np.ndarray
+    inner: np.ndarray
+    """As in `Charting`, with numbers that are in use no more"""
+    charts: int
+    """How many are left"""
+    border: np.ndarray
+    """(B,) int64, ascending: half-edges at which charts end"""
+    area: np.ndarray
+    """(C,) float64: in space"""
+    first: np.ndarray
+    """(C,) int64: the first face of each chart; of joined ones a number beyond all faces"""
+    links: np.ndarray
+    """(P, 2) int64: charts that have common edges, both ways"""
+    length: np.ndarray
+    """(P,) float64: of these edges"""
+    failed: dict[tuple[int, int], int]
+    """How often a pair was tried"""
+
+
+def _begun(surface: Surface, found: Charting) -> _Work:
+    border = np.flatnonzero(found.inner < 0)
+    half = border[surface.opposite[border] >= 0]
+    links = np.stack([found.chart[half // 3], found.chart[surface.opposite[half] // 3]], axis=1).astype(np.int64)
     corner = surface.faces.reshape(-1)
-    ends = surface.vertices[corner[border]] - surface.vertices[corner[border - border % 3 + (border + 1) % 3]]
-    pair, inverse = np.unique(here.astype(np.int64) * found.charts + there, return_inverse=True)
-    length = np.bincount(inverse, weights=np.linalg.norm(ends, axis=1), minlength=len(pair))
-    area = np.bincount(found.chart, weights=double_areas(surface.corners()), minlength=found.charts) / 2
-    small, large = pair // found.charts, pair % found.charts
-    wanted = (area[small] < budget.small_area) | (found.charts > budget.charts)
-    order = np.lexsort((-length, area[small]))
-    is_taken = np.zeros(found.charts, bool)
+    ends = surface.vertices[corner[half]] - surface.vertices[corner[half - half % 3 + (half + 1) % 3]]
+    links, length = _summed(links, np.linalg.norm(ends, axis=1))
+    area = np.bincount(found.chart, weights=surface.double_area, minlength=found.charts) / 2
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(found.chart), prepend=-1))  # charts are numbered as they occur
+    uv, inner = found.uv.copy(), found.inner.copy()
+    return _Work(found.chart.copy(), uv, inner, found.charts, border, area, first, links, length, {})
+
+
+def _summed(links: np.ndarray, length: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each of `links` (P, 2) between different charts once, with the sum of its `length` (P,)."""
+    is_between = links[:, 0] != links[:, 1]
+    links, length = links[is_between], length[is_between]
+    size = int(links.max(initial=0)) + 1
+    link, inverse = np.unique(links @ np.array([size, 1]), return_inverse=True)
+    return np.stack([link // size, link % size], axis=1), np.bincount(inverse, length, minlength=len(link))
+
+
+def _pairs(work: _Work, budget: Budget) -> np.ndarray:
+    """(P, 2): charts to join and what to join them to, no chart in two pairs; the smallest charts choose first."""
+    area, first, failed = work.area, work.first, work.failed
+    wanted = (area < budget.small_area) | (work.charts > budget.charts)
+    small, large = work.links.T
+    is_allowed = wanted[small] & (area[small] <= area[large])
+    small, large = small[is_allowed], large[is_allowed]
+    is_taken = np.zeros(len(area), bool)
     chosen = []
-    for index in order[wanted[order] & (area[small] <= area[large])[order]]:
+    for index in np.lexsort((first[large], first[small], -work.length[is_allowed], area[small])):
         a, b = int(small[index]), int(large[index])
-        if not (is_taken[a] or is_taken[b] or failed.get((int(key[a]), int(key[b])), 0) > 1):
+        if not (is_taken[a] or is_taken[b] or failed.get((a, b), 0) > 1):
             is_taken[a] = is_taken[b] = True
             chosen.append((a, b))
     return np.array(chosen, np.int64).reshape(-1, 2)
 
 
-def _joined(
-    surface: Surface,
-    found: Charting,
-    key: np.ndarray,
-    pairs: np.ndarray,
-    budget: Budget,
-    failed: dict[tuple[int, int], int],
-) -> tuple[Charting, np.ndarray]:
-    """One round: those of `pairs` joined whose union is a good chart; the others are noted in `failed`.
+def _join(surface: Surface, work: _Work, pairs: np.ndarray, budget: Budget) -> None:
+    """One round: those of `pairs` joined whose union is a good chart; the others are noted as failed.
 
     At first along all edges between the two; where that failed, along their longest run alone, which leaves the
     others as a seam of the chart with itself: what goes round a tube can lie flat only so.
     """
-    target = np.arange(found.charts)
+    charts = len(work.area)
+    target = np.arange(charts, dtype=np.int32)
     target[pairs[:, 0]] = pairs[:, 1]
-    is_moved = np.zeros(found.charts, bool)
-    is_moved[pairs[:, 0]] = True
-    is_part = is_moved.copy()
-    is_part[pairs[:, 1]] = True
-    faces = np.flatnonzero(is_part[found.chart])
-    chart = target[found.chart[faces]]
-    moved = is_moved[found.chart[faces]]
-    corners = surface.corners(faces)
-    is_second = np.zeros(found.charts, bool)
-    is_second[pairs[:, 0]] = [(int(key[a]), int(key[b])) in failed for a, b in pairs]
-    uv, inner = _flattened(surface, found, faces, chart, moved, corners, is_second[found.chart[faces]])
-    verdict = judge(uv, inner, chart, found.charts)
-    stretch, spread = chart_stretch(corners[moved], uv[moved], chart[moved], found.charts)
-    before, spread_before = chart_stretch(corners[moved], found.uv[faces][moved], chart[moved], found.charts)
-    area = np.bincount(chart[moved], weights=double_areas(corners[moved]), minlength=found.charts) / 2
-    most_stretch, most_spread = budget.limits(area)
-    is_fine = verdict.good & (stretch <= np.maximum(most_stretch, before))
-    is_fine &= spread <= np.maximum(most_spread, spread_before)
-    for a, b in pairs[~is_fine[pairs[:, 1]]]:
-        pair = int(key[a]), int(key[b])
-        failed[pair] = failed.get(pair, 0) + 1
-    accepted = is_fine[chart]
-    label, all_uv, all_inner = found.chart.copy(), found.uv.copy(), found.inner.copy()
-    taken = faces[accepted]
-    label[taken], all_uv[taken] = chart[accepted], uv[accepted]
-    half = (3 * taken[:, None] + np.arange(3)).reshape(-1)
-    local = inner.reshape(-1, 3)[accepted].reshape(-1)
-    all_inner[half] = np.where(local >= 0, 3 * faces[local // 3] + local % 3, -1)
-    chart, charts = connected_faces(all_inner)
-    new_key = np.empty(charts, np.int64)
-    new_key[chart] = key[label]
-    return Charting(chart, all_uv, all_inner, charts), new_key
+    is_moved, is_second, is_part = (np.zeros(charts, bool) for _ in range(3))
+    is_moved[pairs[:, 0]] = is_part[pairs] = True
+    is_second[pairs[:, 0]] = [(int(a), int(b)) in work.failed for a, b in pairs]
+    faces = np.flatnonzero(is_moved[work.chart])
+    source = work.chart[faces]
+    corners, before = surface.corners(faces), work.uv[faces]
+    joint, other = _joints(surface, work, faces, target, is_second[source])
+    around, uv = _flattened(surface, work, faces, corners, joint, other)
+    kept = work.uv[around]
+    work.uv[around], work.chart[faces] = uv, target[source]
+    work.inner[joint], work.inner[other] = other, joint
+    border = work.border[is_part[work.chart[work.border // 3]] & (work.inner[work.border] < 0)]
+    is_fine = judge_changed(work.uv, work.inner, work.chart, charts, around, border)[target]
+    stretch, spread = chart_stretch(corners, work.uv[faces], source, charts)
+    stretch_before, spread_before = chart_stretch(corners, before, source, charts)
+    most_stretch, most_spread = budget.limits(work.area)
+    is_fine &= (stretch <= np.maximum(most_stretch, stretch_before)) & (
+        spread <= np.maximum(most_spread, spread_before)
+    )
+    is_joined = is_moved & is_fine
+    for a, b in pairs[~is_joined[pairs[:, 0]]].tolist():
+        work.failed[a, b] = work.failed.get((a, b), 0) + 1
+    is_undone = np.zeros(charts, bool)
+    is_undone[pairs[~is_joined[pairs[:, 0]]]] = True
+    undone = is_undone[work.chart[around]]
+    work.uv[around[undone]] = kept[undone]
+    loose = is_undone[work.chart[joint // 3]]
+    work.inner[joint[loose]] = work.inner[other[loose]] = -1
+    back = is_undone[source]
+    work.chart[faces[back]] = source[back]
+    _note(work, pairs[is_joined[pairs[:, 0]]])
+
+
+def _note(work: _Work, joined: np.ndarray) -> None:
+    """Bring what is known of whole charts up to date: of `joined` (P, 2), the first are part of the second now."""
+    a, b = joined.T
+    work.charts -= len(joined)
+    work.border = work.border[work.inner[work.border] < 0]
+    work.area[b] += work.area[a]
+    work.first[b] = np.minimum(work.first[a], work.first[b])
+    work.first[a] = len(work.chart)
+    number = np.arange(len(work.area))
+    number[a] = b
+    work.links, work.length = _summed(number[work.links], work.length)
+
+
+def _joints(
+    surface: Surface, work: _Work, faces: np.ndarray, target: np.ndarray, by_one_run: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(J,) int64 half-edges of `faces` (N,) along which their charts are joined to their `target` (C,), and opposites.
+
+    `by_one_run` (N,) bool: those that are joined along the longest run of edges only.
+    """
+    half = (3 * faces[:, None] + np.arange(3)).reshape(-1)
+    here = np.repeat(work.chart[faces], 3)
+    other = surface.opposite[half].astype(np.int64)
+    is_joint = (other >= 0) & (work.chart[other // 3] == target[here])
+    half, other, here = half[is_joint], other[is_joint], here[is_joint]
+    which = np.repeat(by_one_run, 3)[is_joint]
+    kept = ~which
+    kept[which] = _in_longest_runs(surface, half[which], here[which])
+    return half[kept], other[kept]
 
 
 def _flattened(
-    surface: Surface,
-    found: Charting,
-    faces: np.ndarray,
-    chart: np.ndarray,
-    moved: np.ndarray,
-    corners: np.ndarray,
-    by_one_run: np.ndarray,
+    surface: Surface, work: _Work, faces: np.ndarray, corners: np.ndarray, joint: np.ndarray, other: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`uv` (N, 3, 2) and `inner` (3N,) of `faces` (N,) when those `moved` (N,) hang on to the rest of their `chart`.
-
-    `by_one_run` (N,) bool: those that do so along the longest run of edges only.
-    """
-    inner = restricted(found.inner, faces)
-    across = restricted(surface.opposite, faces)
-    other = np.maximum(across, 0) // 3
-    here, is_first = np.repeat(chart, 3), np.repeat(moved, 3)
-    is_joint = (across >= 0) & (here == chart[other]) & (is_first != moved[other])
-    is_joint = _longest_runs(surface, faces, is_joint, across, found.chart[faces], by_one_run & moved)
-    inner = np.where(is_joint, across, inner).astype(np.int32)
+    """(A,) int64 `faces` (N,) and those around them, and their `uv` (A, 3, 2) when `faces` hang on by their joints."""
+    is_known = np.zeros(len(work.chart), bool)
+    is_known[faces] = True
+    ends = np.concatenate([other, other - other % 3 + (other + 1) % 3])
+    near = np.concatenate([faces, faces_around(work.inner, ends, is_known)])
+    outer = (3 * near[len(faces) :, None] + np.arange(3)).reshape(-1)
+    around = np.concatenate([near, faces_around(work.inner, outer, is_known)])
+    order = np.argsort(around)
+    around = around[order]
+    is_moved, is_near = order < len(faces), order < len(near)
+    inner = restricted(work.inner, around)
+    at = 3 * np.searchsorted(around, joint // 3) + joint % 3
+    across = 3 * np.searchsorted(around, other // 3) + other % 3
+    inner[at], inner[across] = across, at
     vertex, vertices = chart_vertices(inner)
     face_vertex = vertex.reshape(-1, 3)
-    place, is_known = np.zeros((vertices, 2)), np.zeros(vertices, bool)
-    place[face_vertex[~moved]] = found.uv[faces[~moved]]
-    is_known[face_vertex[~moved]] = True
-    unfold(place, is_known, face_vertex[moved], corners[moved])
+    place, is_placed = np.zeros((vertices, 2)), np.zeros(vertices, bool)
+    place[face_vertex[~is_moved]] = work.uv[around[~is_moved]]
+    is_placed[face_vertex[~is_moved]] = True
+    unfold(place, is_placed, face_vertex[is_moved], corners)
     active = np.zeros(vertices, bool)
-    active[face_vertex[moved]] = True
-    near = active[face_vertex].any(axis=1)
-    place = relaxed(place, face_vertex[near], corners[near], SWEEPS, active, PATIENCE)
-    return place[face_vertex], inner
+    active[face_vertex[is_moved]] = True
+    place = relaxed(place, face_vertex[is_near], surface.corners(around[is_near]), SWEEPS, active, PATIENCE)
+    return around, place[face_vertex]
 
 
-def _longest_runs(
-    surface: Surface, faces: np.ndarray, is_joint: np.ndarray, across: np.ndarray, piece: np.ndarray, which: np.ndarray
-) -> np.ndarray:
-    """`is_joint` (3N,) with only the longest run of joints of each `piece` (N,) whose faces are in `which` (N,)."""
-    half = np.flatnonzero(is_joint & np.repeat(which, 3))
+def _in_longest_runs(surface: Surface, half: np.ndarray, piece: np.ndarray) -> np.ndarray:
+    """(J,) bool: which of the joints `half` (J,) are in the longest run of those of their `piece` (J,)."""
     if len(half) == 0:
-        return is_joint
-    corner = surface.faces[faces].reshape(-1)
+        return np.zeros(0, bool)
+    corner = surface.faces.reshape(-1)
     start, end = corner[half], corner[half - half % 3 + (half + 1) % 3]
-    piece = piece[half // 3].astype(np.int64)
     # Joints of one piece that share a vertex are one run.
-    ends = np.concatenate([start, end]) * (piece.max() + 1) + np.tile(piece, 2)
+    ends = np.concatenate([start, end]) * (piece.astype(np.int64).max() + 1) + np.tile(piece, 2)
     first, second = np.split(np.unique(ends, return_inverse=True)[1], 2)
     size = int(max(first.max(), second.max())) + 1
     graph = coo_array((np.ones(len(half), bool), (first, second)), shape=(size, size))
@@ -197,7 +254,4 @@ def _longest_runs(
     is_last = np.append(piece[order][1:] != piece[order][:-1], True)
     is_longest = np.zeros(len(length), bool)
     is_longest[run[order[is_last]]] = True
-    loose = half[~is_longest[run]]
-    kept = is_joint.copy()
-    kept[loose] = kept[across[loose]] = False
-    return kept
+    return is_longest[run]

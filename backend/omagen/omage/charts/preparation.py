@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from omagen.geometry.distinct import distinct_rows
+from omagen.omage.charts.stretch import double_areas
 from omagen.omage.charts.topology import connected_faces, opposite_half_edges
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh
@@ -30,21 +32,31 @@ class Surface:
     dropped: dict[str, int]
     """Why faces were left out, and how many."""
 
-    def corners(self, face: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """(N, 3, 3) float64 positions of the corners of `face`."""
-        return self.vertices[self.faces[face]].astype(np.float64)
+    def corners(self, face: np.ndarray | None = None) -> np.ndarray:
+        """(N, 3, 3) float64 positions of the corners of `face` (N,), or of all faces: an array not to be changed."""
+        return self._corners if face is None else self._corners[face]
+
+    @cached_property
+    def _corners(self) -> np.ndarray:
+        return self.vertices.astype(np.float64)[self.faces]
+
+    @cached_property
+    def double_area(self) -> np.ndarray:
+        """(F,) float64 twice the area of each face: an array not to be changed."""
+        return double_areas(self._corners)
 
 
 def prepare(mesh: Mesh) -> Surface:
     """Weld `mesh` without faces that name a point twice and exact repetitions. Raises `OmagenError` (geometry)."""
-    is_finite = np.isfinite(mesh.vertices[mesh.faces]).all(axis=(1, 2))
-    first, inverse = distinct_rows(np.where(np.isfinite(mesh.vertices), mesh.vertices, 0).astype(np.float32))
+    is_sound = np.all(np.isfinite(mesh.vertices), axis=1)
+    is_finite = np.ones(len(mesh.faces), bool) if is_sound.all() else is_sound[mesh.faces].all(axis=1)
+    places = np.where(is_sound[:, None], mesh.vertices, 0).astype(np.float32)
+    first, inverse = distinct_rows(places)
     faces = inverse.astype(np.int32)[mesh.faces]
-    is_proper = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+    a, b, c = faces.T
+    is_proper = (a != b) & (b != c) & (c != a)
     kept = np.flatnonzero(is_finite & is_proper)
-    start = np.argmin(faces[kept], axis=1)[:, None]
-    turned = np.take_along_axis(faces[kept], (start + np.arange(3)) % 3, axis=1)
-    unique = kept[distinct_rows(turned)[0]]
+    unique = kept[distinct_rows(_turned(faces[kept]))[0]]
     dropped = {
         "not a number": int((~is_finite).sum()),
         "a point twice": int((is_finite & ~is_proper).sum()),
@@ -52,8 +64,17 @@ def prepare(mesh: Mesh) -> Surface:
     }
     if len(unique) == 0:
         raise OmagenError(ErrorCode.GEOMETRY, "The mesh has no faces with an area.", "Check the mesh and try again.")
-    vertices = mesh.vertices[first].astype(np.float32)
-    return as_surface(vertices, faces[unique], unique.astype(np.int32), {k: n for k, n in dropped.items() if n})
+    return as_surface(places[first], faces[unique], unique.astype(np.int32), {k: n for k, n in dropped.items() if n})
+
+
+def _turned(faces: np.ndarray) -> np.ndarray:
+    """`faces` (N, 3), the same ones but with the smallest index first."""
+    a, b, c = faces.T
+    is_second, is_third = (b < a) & (b < c), (c < a) & (c < b)
+    turned = faces.copy()
+    turned[is_second] = faces[is_second][:, [1, 2, 0]]
+    turned[is_third] = faces[is_third][:, [2, 0, 1]]
+    return turned
 
 
 def as_surface(vertices: np.ndarray, faces: np.ndarray, source_face: np.ndarray, dropped: dict[str, int]) -> Surface:

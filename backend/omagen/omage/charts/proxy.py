@@ -9,8 +9,7 @@ import numpy as np
 from numba import njit
 
 from omagen.omage.charts.preparation import Surface
-from omagen.omage.charts.topology import opposite_half_edges
-from omagen.omage.charts.validity import group_order
+from omagen.omage.charts.topology import group_order, opposite_half_edges
 
 LEAST_TURN: Final = 0.3
 """Cosine between normals below which a face of the proxy counts as far away."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from omagen.omage.charts.validity import signed_areas
-
 
 def double_areas(corners: np.ndarray) -> np.ndarray:
     """(F,) float64 twice the area of triangles in space. `corners` (F, 3, 3) float64."""
@@ -30,17 +28,38 @@ def _double_areas(corners: np.ndarray) -> np.ndarray:
 
 def anisotropy(corners: np.ndarray, uv: np.ndarray) -> np.ndarray:
     """(F,) float64 at least 1: ratio of the largest to the smallest stretch; infinite where a triangle has no area."""
-    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    du, dv = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
-    # E, F, G of the inverse map, each times the squared (doubled) uv area: their common factor cancels in the ratio
-    aa, ab, bb = (a * a).sum(1), (a * b).sum(1), (b * b).sum(1)
-    s11 = aa * dv[:, 1] ** 2 - 2 * ab * du[:, 1] * dv[:, 1] + bb * du[:, 1] ** 2
-    s22 = aa * dv[:, 0] ** 2 - 2 * ab * du[:, 0] * dv[:, 0] + bb * du[:, 0] ** 2
-    determinant = double_areas(corners) * np.abs(signed_areas(uv))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        half = (s11 + s22) / (2 * determinant)  # (ratio + 1 / ratio) / 2
-    half = np.maximum(np.where(determinant > 0, half, np.inf), 1)
-    return half + np.sqrt(half**2 - 1)
+    return _measured(corners, uv)[2]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _measured(corners: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(F,) float64 each: twice the area in space, twice that in uv, and the anisotropy."""
+    area, flat, ratio = np.empty(len(uv)), np.empty(len(uv)), np.empty(len(uv))
+    for f in range(len(uv)):
+        aa = ab = bb = 0.0
+        for k in range(3):
+            a, b = corners[f, 1, k] - corners[f, 0, k], corners[f, 2, k] - corners[f, 0, k]
+            aa += a * a
+            ab += a * b
+            bb += b * b
+        square = 0.0
+        for k in range(3):
+            m, n = (k + 1) % 3, (k + 2) % 3
+            um, un = corners[f, 1, m] - corners[f, 0, m], corners[f, 1, n] - corners[f, 0, n]
+            vm, vn = corners[f, 2, m] - corners[f, 0, m], corners[f, 2, n] - corners[f, 0, n]
+            part = um * vn - un * vm
+            square += part * part
+        area[f] = np.sqrt(square)
+        au, av = uv[f, 1, 0] - uv[f, 0, 0], uv[f, 1, 1] - uv[f, 0, 1]
+        bu, bv = uv[f, 2, 0] - uv[f, 0, 0], uv[f, 2, 1] - uv[f, 0, 1]
+        flat[f] = abs(au * bv - av * bu)
+        # E, F, G of the inverse map, each times the squared (doubled) uv area: their common factor cancels in the ratio
+        s11 = aa * bv**2 - 2 * ab * av * bv + bb * av**2
+        s22 = aa * bu**2 - 2 * ab * au * bu + bb * au**2
+        determinant = area[f] * flat[f]
+        half = max((s11 + s22) / (2 * determinant), 1.0) if determinant > 0 else np.inf  # (ratio + 1 / ratio) / 2
+        ratio[f] = half + np.sqrt(half**2 - 1)
+    return area, flat, ratio
 
 
 def chart_stretch(corners: np.ndarray, uv: np.ndarray, chart: np.ndarray, charts: int) -> tuple[np.ndarray, np.ndarray]:
@@ -49,15 +68,24 @@ def chart_stretch(corners: np.ndarray, uv: np.ndarray, chart: np.ndarray, charts
     Both weighted by the area in space. The spread is the standard deviation of log2 of length scale, so 1 means that
     texels commonly differ twofold in size.
     """
-    area = double_areas(corners)
-    flat = np.abs(signed_areas(uv))
-    is_real = (area > 0) & (flat > 0)
-    total = np.bincount(chart, weights=np.where(is_real, area, 0), minlength=charts)
+    return _chart_stretch(*_measured(corners, uv), chart.astype(np.int32, copy=False), charts)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _chart_stretch(
+    area: np.ndarray, flat: np.ndarray, ratio: np.ndarray, chart: np.ndarray, charts: int
+) -> tuple[np.ndarray, np.ndarray]:
+    total, stretch, mean, spread = np.zeros(charts), np.zeros(charts), np.zeros(charts), np.zeros(charts)
+    density = np.zeros(len(area))
+    for f in range(len(area)):
+        if area[f] > 0 and flat[f] > 0:
+            density[f] = 0.5 * np.log2(flat[f] / area[f])
+            total[chart[f]] += area[f]
+            stretch[chart[f]] += area[f] * (ratio[f] + 1 / ratio[f]) / 2
+            mean[chart[f]] += area[f] * density[f]
     total[total == 0] = 1
-    ratio = anisotropy(corners, uv)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        stretch = np.where(is_real, area * (ratio + 1 / ratio) / 2, 0)
-        density = np.where(is_real, 0.5 * np.log2(flat / area), 0)
-    mean = np.bincount(chart, weights=area * density, minlength=charts) / total
-    spread = np.bincount(chart, weights=np.where(is_real, area * (density - mean[chart]) ** 2, 0), minlength=charts)
-    return np.bincount(chart, weights=stretch, minlength=charts) / total, np.sqrt(spread / total)
+    mean /= total
+    for f in range(len(area)):
+        if area[f] > 0 and flat[f] > 0:
+            spread[chart[f]] += area[f] * (density[f] - mean[chart[f]]) ** 2
+    return stretch / total, np.sqrt(spread / total)

@@ -23,8 +23,8 @@ from omagen.omage.charts.opening import opened
 from omagen.omage.charts.preparation import Surface
 from omagen.omage.charts.relaxation import relaxed
 from omagen.omage.charts.stretch import chart_stretch, double_areas
-from omagen.omage.charts.topology import chart_vertices, connected_faces, restricted
-from omagen.omage.charts.validity import group_order, judge, signed_areas
+from omagen.omage.charts.topology import chart_vertices, connected_faces, group_order, restricted
+from omagen.omage.charts.validity import judge, signed_areas
 
 MOST_FAILURES: Final = 3
 """Parts of a component that do not lie flat before it is left as it was: each takes as long as many joints of pairs."""

@@ -10,7 +10,7 @@ from numba import njit
 
 from omagen.omage.charts.coverage import cover
 from omagen.omage.charts.crossing import CROSSES, TOUCHES, boundary_verdicts
-from omagen.omage.charts.topology import chart_vertices
+from omagen.omage.charts.topology import boundary_successors, chart_vertices, group_order, restricted
 
 GRID: Final = 512
 """Cells across a chart whose boundary touches itself, when its covers are counted."""
@@ -32,15 +32,17 @@ class Verdict:
 
 def signed_areas(uv: np.ndarray) -> np.ndarray:
     """(F,) float64 twice the area of each triangle, positive where it is counter-clockwise. `uv` (F, 3, 2) float64."""
-    a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    return _signed_areas(np.ascontiguousarray(uv, np.float64))
 
 
-def group_order(labels: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """`order` (N,): members sorted by label; `start` (groups + 1,) int64: where each group begins in it."""
-    start = np.zeros(groups + 1, np.int64)
-    np.cumsum(np.bincount(labels, minlength=groups), out=start[1:])
-    return np.argsort(labels, kind="stable"), start
+@njit(cache=True, nogil=True)
+def _signed_areas(uv: np.ndarray) -> np.ndarray:
+    area = np.empty(len(uv))
+    for f in range(len(uv)):
+        au, av = uv[f, 1, 0] - uv[f, 0, 0], uv[f, 1, 1] - uv[f, 0, 1]
+        bu, bv = uv[f, 2, 0] - uv[f, 0, 0], uv[f, 2, 1] - uv[f, 0, 1]
+        area[f] = au * bv - av * bu
+    return area
 
 
 def judge(uv: np.ndarray, inner: np.ndarray, chart: np.ndarray, charts: int) -> Verdict:
@@ -51,21 +53,56 @@ def judge(uv: np.ndarray, inner: np.ndarray, chart: np.ndarray, charts: int) -> 
     overlapping = np.zeros(charts, bool)
     overlapping[chart[_winds_twice(uv, inner, vertex, vertices)]] = True
     half = np.flatnonzero(inner < 0)
-    half_chart = chart[half // 3]
-    order, start = group_order(half_chart, charts)
-    half = half[order]
     after = half - half % 3 + (half + 1) % 3
+    crossing = _judge_boundaries(half, np.stack([vertex[half], vertex[after]], axis=1), uv, chart, flipped, overlapping)
+    return Verdict(flipped, overlapping, crossing)
+
+
+def judge_changed(
+    uv: np.ndarray, inner: np.ndarray, chart: np.ndarray, charts: int, faces: np.ndarray, border: np.ndarray
+) -> np.ndarray:
+    """(C,) bool: which of the charts that `faces` (N,) int64, ascending, are of are flattened without fault.
+
+    As `judge`, but only `faces` can be at fault: those that changed, and all that meet these at a vertex. `border`
+    (B,) int64: all half-edges of theses charts' boundaries, ascending.
+    """
+    flipped, overlapping = np.zeros(charts, bool), np.zeros(charts, bool)
+    local, label = uv[faces], chart[faces]
+    flipped[label[~(signed_areas(local) > 0)]] = True
+    part = restricted(inner, faces)
+    vertex, vertices = chart_vertices(part)
+    overlapping[label[_winds_twice(local, part, vertex, vertices)]] = True
+    # every chart vertex on a boundary is where one half-edge ends and one other begins
+    ends = np.stack([np.arange(len(border)), np.searchsorted(border, boundary_successors(inner, border))], axis=1)
+    _judge_boundaries(border, ends.astype(np.int32), uv, chart, flipped, overlapping)
+    return ~(flipped | overlapping)
+
+
+def _judge_boundaries(
+    half: np.ndarray,
+    vertex: np.ndarray,
+    uv: np.ndarray,
+    chart: np.ndarray,
+    flipped: np.ndarray,
+    overlapping: np.ndarray,
+) -> np.ndarray:
+    """`crossing` of a `Verdict`; notes in `overlapping` (C,) the charts whose boundaries `half` (B,) are at fault.
+
+    `vertex` (B, 2) int32: where each begins and ends.
+    """
+    charts = len(flipped)
+    order, start = group_order(chart[half // 3], charts)
+    half, vertex = half[order], vertex[order]
     corner = uv.reshape(-1, 2)
-    ends = np.stack([corner[half], corner[after]], axis=1)
-    verdict, pair = boundary_verdicts(ends, np.stack([vertex[half], vertex[after]], axis=1), start)
+    ends = np.stack([corner[half], corner[half - half % 3 + (half + 1) % 3]], axis=1)
+    verdict, pair = boundary_verdicts(ends, vertex, start)
     overlapping |= verdict == CROSSES
     touching = np.flatnonzero((verdict == TOUCHES) & ~overlapping & ~flipped)
     if len(touching):
         faces, begin = group_order(chart, charts)
         for index in touching:
             overlapping[index] = covers_twice(uv[faces[begin[index] : begin[index + 1]]])
-    crossing = np.where(pair >= 0, half[pair], -1) if len(half) else pair
-    return Verdict(flipped, overlapping, crossing)
+    return np.where(pair >= 0, half[pair], -1) if len(half) else pair
 
 
 def covers_twice(uv: np.ndarray) -> bool:
