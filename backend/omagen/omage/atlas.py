@@ -14,7 +14,7 @@ from omagen.omage.charts.improving import evened, improved
 from omagen.omage.charts.merging import budget_of, merged
 from omagen.omage.charts.preparation import Surface, as_surface, prepare
 from omagen.omage.charts.reuse import GivenUv, given_uv, laid_out
-from omagen.omage.charts.stretch import anisotropy, double_areas
+from omagen.omage.charts.stretch import anisotropy
 from omagen.omage.charts.uniting import united
 from omagen.omage.charts.unwrapping import unwrap
 from omagen.protocol import ErrorCode, OmagenError
@@ -92,7 +92,7 @@ def make_atlas(
     found, surface, method = _charts(surface, given, CUTTING_SHARE * budget_s, progress)
     found = improved(surface, replace(found, uv=evened(surface.corners(), found.uv, found.chart, found.charts)))
     cut = found.charts
-    budget = budget_of(resolution, float(double_areas(surface.corners()).sum()) / 2)
+    budget = budget_of(resolution, float(surface.double_area.sum()) / 2)
     found = united(surface, found, budget, begin + budget_s, progress)
     found = merged(surface, found, budget, begin + budget_s, progress)
     report = {"uv": method, "charts_cut": cut, "seconds": time.monotonic() - begin}
@@ -114,18 +114,19 @@ def _charts(
     surface: Surface, given: GivenUv | None, patience_s: float, progress: Progress
 ) -> tuple[Charting, Surface, str]:
     """Valid charts, the surface without faces that could not get any area, and where the charts come from."""
-    label, uv = np.zeros(len(surface.faces), np.int32), np.zeros((len(surface.faces), 3, 2))
-    is_new = np.ones(len(label), bool)
+    is_new = np.ones(len(surface.faces), bool)
     method = "unwrapped"
     if given is not None and given.usable_share >= LEAST_KEPT:
-        is_kept = given.usable[given.found.chart]
-        label[is_kept], uv[is_kept] = given.found.chart[is_kept], given.unstretched[is_kept]
-        is_new = ~is_kept
-        method = "kept" if is_kept.all() else "partly kept" if is_kept.any() else "unwrapped"
-    if is_new.any():
-        part = as_surface(surface.vertices, surface.faces[is_new], surface.source_face[is_new], {})
-        part_label, uv[is_new] = unwrap(part, patience_s, progress)
-        label[is_new] = part_label + (0 if given is None else given.found.charts) + 1
+        is_new = ~given.usable[given.found.chart]
+    if given is None or is_new.all():
+        label, uv = unwrap(surface, patience_s, progress)
+    else:
+        method = "partly kept" if is_new.any() else "kept"
+        label, uv = given.found.chart.copy(), given.unstretched.copy()
+        if is_new.any():
+            part = as_surface(surface.vertices, surface.faces[is_new], surface.source_face[is_new], {})
+            part_label, uv[is_new] = unwrap(part, patience_s, progress)
+            label[is_new] = part_label + given.found.charts + 1
     found, is_lost = repaired(surface, label, uv)
     while is_lost.any():
         if is_lost.all():
@@ -154,7 +155,7 @@ def _at_even_density(surface: Surface, found: Charting) -> Atlas:
 
 def _described(atlas: Atlas, surface: Surface, report: dict[str, Any]) -> Atlas:
     corners = surface.corners()
-    area = double_areas(corners)
+    area = surface.double_area
     ratio = anisotropy(corners, atlas.uv)
     is_real = (area > 0) & np.isfinite(ratio)
     mean = float(np.average(ratio[is_real], weights=area[is_real])) if is_real.any() else 1.0

@@ -64,7 +64,7 @@ def unified(uv: np.ndarray, inner: np.ndarray) -> np.ndarray:
     """`uv` (F, 3, 2) with one value per chart vertex, the one of its first corner."""
     vertex, _ = chart_vertices(inner)
     first = np.flatnonzero(np.diff(np.maximum.accumulate(vertex), prepend=-1))  # vertices are numbered as they occur
-    return np.ascontiguousarray(uv.reshape(-1, 2)[first][vertex].reshape(-1, 3, 2))
+    return np.take(uv.reshape(-1, 2)[first], vertex.reshape(-1, 3), axis=0)
 
 
 def repaired(surface: Surface, label: np.ndarray, uv: np.ndarray) -> tuple[Charting, np.ndarray]:

@@ -40,15 +40,14 @@ def _straighten(label: np.ndarray, opposite: np.ndarray) -> None:
     for _ in range(MOST_ROUNDS):
         changed = False
         for face in range(len(label)):
-            seen = np.full(3, -1, np.int32)
-            for k in range(3):
-                other = opposite[3 * face + k]
-                if other >= 0:
-                    seen[k] = label[other // 3]
-            for k in range(3):
-                if seen[k] >= 0 and seen[k] == seen[(k + 1) % 3] and seen[k] != label[face]:
-                    label[face] = seen[k]
-                    changed = True
+            first, second, third = opposite[3 * face], opposite[3 * face + 1], opposite[3 * face + 2]
+            a = label[first // 3] if first >= 0 else -1
+            b = label[second // 3] if second >= 0 else -1
+            c = label[third // 3] if third >= 0 else -1
+            shared = a if a in (b, c) else b if b == c else -1
+            if shared >= 0 and shared != label[face]:
+                label[face] = shared
+                changed = True
         if not changed:
             return
 

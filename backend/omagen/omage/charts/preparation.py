@@ -34,11 +34,11 @@ class Surface:
 
     def corners(self, face: np.ndarray | None = None) -> np.ndarray:
         """(N, 3, 3) float64 positions of the corners of `face` (N,), or of all faces: an array not to be changed."""
-        return self._corners if face is None else self._corners[face]
+        return self._corners if face is None else np.take(self._corners, face, axis=0)
 
     @cached_property
     def _corners(self) -> np.ndarray:
-        return self.vertices.astype(np.float64)[self.faces]
+        return np.take(self.vertices.astype(np.float64), self.faces, axis=0)
 
     @cached_property
     def double_area(self) -> np.ndarray:

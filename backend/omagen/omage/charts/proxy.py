@@ -44,6 +44,7 @@ def decimated(surface: Surface, target: int) -> Proxy:
     corner_order = surface.faces[order]
     vertices, faces = [], []
     standin, count = np.full(len(surface.vertices), -1, np.int32), 0
+    place = np.empty(len(surface.vertices), np.int32)
     size = np.diff(start)
     goal = np.maximum(target * size / len(order), np.clip(size / 8, LEAST_FACES, MOST_FACES_ALONE)).round().astype(int)
     small = size <= WORTHWHILE * goal
@@ -52,31 +53,56 @@ def decimated(surface: Surface, target: int) -> Proxy:
     for piece, faces_wanted in pieces:
         if len(piece) == 0:
             continue
-        used, local = np.unique(piece, return_inverse=True)
-        local = np.ascontiguousarray(local.reshape(-1, 3).astype(np.int32))
+        used = _used(piece, len(surface.vertices))
+        place[used] = np.arange(len(used), dtype=np.int32)
+        local = np.take(place, piece)
         points, simple, into = surface.vertices[used], local, np.arange(len(used))
         if faces_wanted:
             points, simple, into = _simplified(points, local, faces_wanted)
         vertices.append(points.astype(np.float32))
         faces.append((simple + count).astype(np.int32))
-        standin[used] = into + count
+        standin[used] = np.where(into >= 0, into + count, -1)
         count += len(points)
     return Proxy(np.concatenate(vertices), np.ascontiguousarray(np.concatenate(faces)), standin)
 
 
+def _used(faces: np.ndarray, vertices: int) -> np.ndarray:
+    """(U,) int64, ascending: the vertices, of so many, that `faces` (N, 3) name."""
+    if 3 * len(faces) < vertices:
+        return np.unique(faces).astype(np.int64)
+    is_used = np.zeros(vertices, bool)
+    is_used[faces] = True
+    return np.flatnonzero(is_used)
+
+
 def _simplified(vertices: np.ndarray, faces: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices, faces, and which of the vertices each of the given ones was merged into."""
+    """Vertices, faces, and which of the vertices each of the given ones was merged into, -1 where no face is left."""
     import fast_simplification
 
     simplified = fast_simplification.simplify(vertices, faces, target_count=target, return_collapses=True)
-    coarse, coarse_faces, into = fast_simplification.replay_simplification(vertices, faces, simplified[-1])
+    coarse, root = simplified[0], _merged_into(np.ascontiguousarray(simplified[-1], np.int32), len(vertices))
+    coarse_faces = np.take(root, faces)
     a, b, c = coarse_faces.T
-    coarse_faces = coarse_faces[(a != b) & (b != c) & (c != a)].astype(np.int32)
+    coarse_faces = coarse_faces[(a != b) & (b != c) & (c != a)]
+    into = np.full(len(vertices), -1, np.int32)
+    into[coarse_faces] = 0
+    into[into == 0] = np.arange((into == 0).sum(), dtype=np.int32)
+    coarse_faces, into = np.take(into, coarse_faces), np.take(into, root)
     was_open = (opposite_half_edges(faces) < 0).mean()
     is_torn = len(coarse_faces) < 8 or (opposite_half_edges(coarse_faces) < 0).mean() > TORN + 4 * was_open
+    is_torn |= len(coarse) != coarse_faces.max(initial=-1) + 1
     if is_torn and len(faces) <= MOST_FACES_WHOLE:
         return vertices, faces, np.arange(len(vertices))
     return coarse, coarse_faces, into
+
+
+@njit(cache=True, nogil=True)
+def _merged_into(collapses: np.ndarray, vertices: int) -> np.ndarray:
+    """(V,) int32: which vertex each ended up in. `collapses` (K, 2) int32, in order: the second became the first."""
+    root = np.arange(vertices).astype(np.int32)
+    for index in range(len(collapses) - 1, -1, -1):
+        root[collapses[index, 1]] = root[collapses[index, 0]]
+    return root
 
 
 def nearest_proxy_face(corners: np.ndarray, faces: np.ndarray, proxy: Proxy, usable: np.ndarray) -> np.ndarray:
@@ -84,22 +110,10 @@ def nearest_proxy_face(corners: np.ndarray, faces: np.ndarray, proxy: Proxy, usa
 
     `corners` (F, 3, 3) float64, `faces` (F, 3) int32, `usable` (G,) bool. -1 where there is none.
     """
-    order = np.argsort(proxy.faces.reshape(-1), kind="stable").astype(np.int32)
-    start = np.zeros(len(proxy.vertices) + 1, np.int64)
-    np.cumsum(np.bincount(proxy.faces.reshape(-1), minlength=len(proxy.vertices)), out=start[1:])
+    order, start = group_order(proxy.faces.reshape(-1), len(proxy.vertices))
     triangles = proxy.vertices[proxy.faces].astype(np.float64)
     reach = 100 * float(np.abs(triangles).max()) ** 2  # larger than any squared distance
-    return _nearest(
-        corners.mean(axis=1),
-        _normals(corners),
-        proxy.standin[faces],
-        triangles,
-        _normals(triangles),
-        order,
-        start,
-        usable,
-        reach,
-    )
+    return _nearest(corners, faces, proxy.standin, triangles, _normals(triangles), order, start, usable, reach)
 
 
 def _normals(corners: np.ndarray) -> np.ndarray:
@@ -110,15 +124,24 @@ def _normals(corners: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _nearest(middle, normal, standins, triangles, normals, order, start, usable, reach) -> np.ndarray:
-    result = np.full(len(middle), -1, np.int32)
-    for face in range(len(middle)):
-        x, y, z = middle[face, 0], middle[face, 1], middle[face, 2]
-        nx, ny, nz = normal[face, 0], normal[face, 1], normal[face, 2]
+def _nearest(corners, faces, standin, triangles, normals, order, start, usable, reach) -> np.ndarray:
+    result = np.full(len(faces), -1, np.int32)
+    middle, a, b = np.empty(3), np.empty(3), np.empty(3)
+    standins = np.empty(3, np.int32)
+    for face in range(len(faces)):
+        for k in range(3):
+            middle[k] = (corners[face, 0, k] + corners[face, 1, k] + corners[face, 2, k]) / 3
+            a[k], b[k] = corners[face, 1, k] - corners[face, 0, k], corners[face, 2, k] - corners[face, 0, k]
+            standins[k] = standin[faces[face, k]]
+        x, y, z = middle[0], middle[1], middle[2]
+        nx, ny, nz = a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+        length = np.sqrt(nx * nx + ny * ny + nz * nz)
+        if length > 0:
+            nx, ny, nz = nx / length, ny / length, nz / length
         least = np.inf
         for k in range(3):
-            node = standins[face, k]
-            if node < 0 or (k > 0 and node == standins[face, 0]) or (k == 2 and node == standins[face, 1]):
+            node = standins[k]
+            if node < 0 or (k > 0 and node == standins[0]) or (k == 2 and node == standins[1]):
                 continue
             for entry in range(start[node], start[node + 1]):
                 other = order[entry] // 3

@@ -12,7 +12,7 @@ from omagen.omage.charts.coverage import cover
 from omagen.omage.charts.flat_faces import lift_flat_faces
 from omagen.omage.charts.improving import unstretched
 from omagen.omage.charts.preparation import Surface
-from omagen.omage.charts.stretch import chart_stretch, double_areas
+from omagen.omage.charts.stretch import chart_stretch
 from omagen.omage.charts.validity import judge, signed_areas
 
 SAME_UV: Final = 1e-6
@@ -67,7 +67,7 @@ def given_uv(surface: Surface, uv: np.ndarray, resolution: int) -> GivenUv:
     even = _is_even(corners, turned, found, MOST_STRETCH)
     straight = unstretched(corners, turned, found.chart, found.charts)
     is_turned = ~(signed_areas(turned) > 0)
-    area = double_areas(corners)
+    area = surface.double_area
     share = np.bincount(found.chart, weights=area * is_turned, minlength=found.charts)
     usable = share <= FEW * np.bincount(found.chart, weights=area, minlength=found.charts)
     usable &= _is_even(corners, np.where(is_turned[:, None, None], 0, straight), found, REUSED_STRETCH)
@@ -93,7 +93,7 @@ def laid_out(found: Charting, mirrored: np.ndarray) -> np.ndarray:
 def _layout_faults(surface: Surface, uv: np.ndarray, found: Charting, good: np.ndarray) -> tuple[str, ...]:
     faults = []
     if not good.all():
-        area = double_areas(surface.corners())
+        area = surface.double_area
         share = area[~good[found.chart]].sum() / max(area.sum(), 1e-300)
         faults.append(f"{share:.1%} of the surface is folded over, doubled or has no room in its UV island")
     if uv.min() < 0 or uv.max() > 1:

@@ -50,7 +50,7 @@ def united(surface: Surface, found: Charting, budget: Budget, deadline: float, p
     begin = time.monotonic()
     corners = surface.corners()
     inner, uv = found.inner.copy(), found.uv.copy()
-    wanted = _small_components(surface, found, double_areas(corners), budget)
+    wanted = _small_components(surface, found, budget)
     if len(wanted) == 0:
         return found
     faces, start = group_order(surface.component, surface.components)
@@ -70,14 +70,14 @@ def united(surface: Surface, found: Charting, budget: Budget, deadline: float, p
 
 
 def _charts_of_components(surface: Surface, found: Charting) -> np.ndarray:
-    first = np.unique(found.chart, return_index=True)[1]
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(found.chart), prepend=-1))  # charts are numbered as they occur
     return np.bincount(surface.component[first], minlength=surface.components)
 
 
-def _small_components(surface: Surface, found: Charting, area: np.ndarray, budget: Budget) -> np.ndarray:
+def _small_components(surface: Surface, found: Charting, budget: Budget) -> np.ndarray:
     """Components that have several charts, small ones on average; those where trying costs least for it first."""
     charts = _charts_of_components(surface, found)
-    total = np.bincount(surface.component, weights=area, minlength=surface.components) / 2
+    total = np.bincount(surface.component, weights=surface.double_area, minlength=surface.components) / 2
     faces = np.bincount(surface.component, minlength=surface.components)
     is_crowded = total < CROWDED * charts * budget.small_area
     wanted = np.flatnonzero((charts > 1) & is_crowded & (faces <= MOST_FACES))

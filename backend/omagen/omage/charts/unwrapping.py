@@ -11,7 +11,6 @@ from omagen.omage.charts.labels import cleaned
 from omagen.omage.charts.preparation import Surface, as_surface
 from omagen.omage.charts.proxy import carried_uv, decimated, nearest_proxy_face
 from omagen.omage.charts.relaxation import relaxed
-from omagen.omage.charts.stretch import double_areas
 from omagen.omage.charts.topology import chart_vertices, inner_half_edges
 from omagen.omage.charts.unfolding import unfold
 from omagen.omage.charts.xatlas_charts import xatlas_charts
@@ -40,8 +39,8 @@ def _by_proxy(surface: Surface, patience_s: float, progress: Progress) -> tuple[
     coarse_label, coarse_uv = xatlas_charts(coarse, patience_s, lambda: progress("Cutting charts", 0.4))
     progress("Cutting charts", 0.6)
     nearest = nearest_proxy_face(corners, surface.faces, proxy, coarse_label >= 0)
-    carried = np.where(nearest >= 0, coarse_label[nearest], -1)
-    label = cleaned(carried, surface.opposite, double_areas(corners))
+    carried = np.where(nearest >= 0, np.take(coarse_label, nearest), -1)
+    label = cleaned(carried, surface.opposite, surface.double_area)
     inner = inner_half_edges(surface.opposite, label)
     vertex, vertices = chart_vertices(inner)
     face_vertex = vertex.reshape(-1, 3)
@@ -51,4 +50,4 @@ def _by_proxy(surface: Surface, patience_s: float, progress: Progress) -> tuple[
     unfold(uv, is_known, face_vertex, corners)
     progress("Flattening", 0.7)
     uv = relaxed(uv, face_vertex, corners, SWEEPS)
-    return label, uv[face_vertex]
+    return label, np.take(uv, face_vertex, axis=0)
