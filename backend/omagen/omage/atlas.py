@@ -82,7 +82,7 @@ def make_atlas(
         raise OmagenError(ErrorCode.GEOMETRY, "The mesh has no UVs to keep.", "Choose automatic UVs.")
     if uv != "unwrap" and mesh.uv is not None:
         progress("Checking the UVs", 0.1)
-        given = given_uv(surface, mesh.uv[surface.source_face], resolution)
+        given = given_uv(surface, mesh.uv[surface.source_face], resolution, uv == "keep")
         if uv == "keep" and given.layout_faults:
             faults = "; ".join(given.layout_faults)
             raise OmagenError(ErrorCode.GEOMETRY, f"The UVs cannot be kept: {faults}.", "Choose automatic UVs.")

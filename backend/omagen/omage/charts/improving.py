@@ -87,7 +87,7 @@ def improved(surface: Surface, found: Charting) -> Charting:
     face_vertex = vertex.reshape(-1, 3)
     place = np.zeros((vertices, 2))
     place[face_vertex] = found.uv[faces]
-    uv = relaxed(place, face_vertex, corners, SWEEPS)[face_vertex]
+    uv = relaxed(place, face_vertex, corners, SWEEPS, piece=chart)[face_vertex]
     stretch_after, spread_after = chart_stretch(corners, uv, chart, found.charts)
     is_better = (stretch_after <= stretch + 0.02) & (spread_after <= spread + 0.02)
     is_better &= judge(uv, inner, chart, found.charts).good

@@ -151,7 +151,7 @@ def _join(surface: Surface, work: _Work, pairs: np.ndarray, budget: Budget) -> N
     source = work.chart[faces]
     corners, before = surface.corners(faces), work.uv[faces]
     joint, other = _joints(surface, work, faces, target, is_second[source])
-    around, uv = _flattened(surface, work, faces, corners, joint, other)
+    around, uv = _flattened(surface, work, faces, target, joint, other)
     kept = work.uv[around]
     work.uv[around], work.chart[faces] = uv, target[source]
     work.inner[joint], work.inner[other] = other, joint
@@ -209,7 +209,7 @@ def _joints(
 
 
 def _flattened(
-    surface: Surface, work: _Work, faces: np.ndarray, corners: np.ndarray, joint: np.ndarray, other: np.ndarray
+    surface: Surface, work: _Work, faces: np.ndarray, target: np.ndarray, joint: np.ndarray, other: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(A,) int64 `faces` (N,) and those around them, and their `uv` (A, 3, 2) when `faces` hang on by their joints."""
     is_known = np.zeros(len(work.chart), bool)
@@ -230,10 +230,12 @@ def _flattened(
     place, is_placed = np.zeros((vertices, 2)), np.zeros(vertices, bool)
     place[face_vertex[~is_moved]] = work.uv[around[~is_moved]]
     is_placed[face_vertex[~is_moved]] = True
-    unfold(place, is_placed, face_vertex[is_moved], corners)
+    unfold(place, is_placed, face_vertex[is_moved], surface.corners(faces))
     active = np.zeros(vertices, bool)
     active[face_vertex[is_moved]] = True
-    place = relaxed(place, face_vertex[is_near], surface.corners(around[is_near]), SWEEPS, active, PATIENCE)
+    close = around[is_near]
+    chart = target[work.chart[close]]
+    place = relaxed(place, face_vertex[is_near], surface.corners(close), SWEEPS, active, PATIENCE, chart)
     return around, place[face_vertex]
 
 

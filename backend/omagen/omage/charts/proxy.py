@@ -10,6 +10,7 @@ from numba import njit
 
 from omagen.omage.charts.preparation import Surface
 from omagen.omage.charts.topology import group_order, opposite_half_edges
+from omagen.omage.cores import in_parts
 
 LEAST_TURN: Final = 0.3
 """Cosine between normals below which a face of the proxy counts as far away."""
@@ -21,6 +22,8 @@ WORTHWHILE: Final = 1.5
 """Components with at most so many times the faces they would get stay as they are."""
 TORN: Final = 0.02
 """Share of open half-edges that decimation may add to a closed component."""
+FACES_AT_ONCE: Final = 50_000
+"""For each of the cores."""
 MOST_FACES_WHOLE: Final = 4000
 """Components up to this size are used whole when decimation tears them."""
 
@@ -113,7 +116,14 @@ def nearest_proxy_face(corners: np.ndarray, faces: np.ndarray, proxy: Proxy, usa
     order, start = group_order(proxy.faces.reshape(-1), len(proxy.vertices))
     triangles = proxy.vertices[proxy.faces].astype(np.float64)
     reach = 100 * float(np.abs(triangles).max()) ** 2  # larger than any squared distance
-    return _nearest(corners, faces, proxy.standin, triangles, _normals(triangles), order, start, usable, reach)
+    normals, result = _normals(triangles), np.full(len(faces), -1, np.int32)
+
+    def look(part: slice) -> None:
+        of = corners[part], faces[part], proxy.standin
+        _nearest(*of, triangles, normals, order, start, usable, reach, result[part])
+
+    in_parts(len(faces), FACES_AT_ONCE, look)
+    return result
 
 
 def _normals(corners: np.ndarray) -> np.ndarray:
@@ -124,8 +134,7 @@ def _normals(corners: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _nearest(corners, faces, standin, triangles, normals, order, start, usable, reach) -> np.ndarray:
-    result = np.full(len(faces), -1, np.int32)
+def _nearest(corners, faces, standin, triangles, normals, order, start, usable, reach, result) -> None:
     middle, a, b = np.empty(3), np.empty(3), np.empty(3)
     standins = np.empty(3, np.int32)
     for face in range(len(faces)):
@@ -153,7 +162,6 @@ def _nearest(corners, faces, standin, triangles, normals, order, start, usable, 
                     if distance < least:
                         least = distance
                         result[face] = other
-    return result
 
 
 @njit(cache=True, nogil=True)

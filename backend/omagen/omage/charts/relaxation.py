@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from omagen.omage.charts.topology import group_order
+from omagen.omage.cores import cores, on_cores
 
 AREA: Final = 0.4
 """Weight of equal sizes against equal shapes."""
@@ -23,6 +24,8 @@ RINGS: Final = 2
 """How far around a triangle that is turned over vertices move,"""
 REACH: Final = 8
 """and how far as more of them turn over."""
+MANY: Final = 20_000
+"""Fewer faces are not worth spreading over the cores."""
 
 
 def relaxed(
@@ -32,17 +35,53 @@ def relaxed(
     sweeps: int,
     movable: np.ndarray | None = None,
     patience: int = 60,
+    piece: np.ndarray | None = None,
 ) -> np.ndarray:
     """(N, 2) float64: the places `uv` (N, 2) of chart vertices, better ones after so many `sweeps`.
 
     `face_vertex` (F, 3) int32: chart vertices of each face. `corners` (F, 3, 3) float64: where they are in space, in
     the unit of `uv`. Only vertices that are `movable` (N,) bool move; `face_vertex` holds all faces around these.
-    `patience`: after how many tries to turn triangles back those that are left stay.
+    `patience`: after how many tries to turn triangles back those that are left stay. `piece` (F,) int32: faces that
+    share no vertex with those of other pieces; these can be spread over the cores, which changes nothing else.
     """
+    movable = np.ones(len(uv), np.bool_) if movable is None else movable
+    if piece is None or len(face_vertex) < MANY or cores() < 2:
+        return _relaxed(uv, face_vertex, corners, sweeps, movable, patience)
+    result = uv.copy()
+    share = _shares(piece, cores())
+
+    def relax(index: int) -> None:
+        faces = np.flatnonzero(share == index)
+        if len(faces) == 0:
+            return
+        part = face_vertex[faces]
+        is_here = np.zeros(len(uv), bool)
+        is_here[part] = True
+        nodes = np.flatnonzero(is_here)
+        number = np.cumsum(is_here, dtype=np.int32) - np.int32(1)
+        local = np.take(corners, faces, axis=0)
+        result[nodes] = _relaxed(uv[nodes], np.take(number, part), local, sweeps, movable[nodes], patience)
+
+    on_cores(relax, range(cores()))
+    return result
+
+
+def _shares(piece: np.ndarray, shares: int) -> np.ndarray:
+    """(F,) which share each face is in: pieces stay whole, the largest are dealt out first."""
+    size = np.bincount(piece)
+    load, share = np.zeros(shares, np.int64), np.empty(len(size), np.int64)
+    for index in np.argsort(-size, kind="stable"):
+        share[index] = np.argmin(load)
+        load[share[index]] += size[index]
+    return np.take(share, piece)
+
+
+def _relaxed(
+    uv: np.ndarray, face_vertex: np.ndarray, corners: np.ndarray, sweeps: int, movable: np.ndarray, patience: int
+) -> np.ndarray:
     gradient, weight = _rest_shapes(np.ascontiguousarray(corners))
     order, start = group_order(face_vertex.reshape(-1), len(uv))
     uv = uv.copy()
-    movable = np.ones(len(uv), np.bool_) if movable is None else movable
     _untangle(uv, face_vertex, gradient, weight, order, start, movable, patience)
     nodes = np.flatnonzero(movable)
     for _ in range(sweeps):

@@ -48,13 +48,14 @@ class GivenUv:
     usable_share: float
     """How much of the surface, by area, is in usable charts"""
     layout_faults: tuple[str, ...]
-    """Why the charts are not a layout of the unit square, where they are not: in words for the user."""
+    """Why the charts are not a layout of the unit square, where they are not: in words for the user. At least one of
+    the reasons, and all of them where the layout is wanted"""
     is_roomy: bool
     """The layout keeps its charts apart at the asked resolution and does not waste the square."""
 
 
-def given_uv(surface: Surface, uv: np.ndarray, resolution: int) -> GivenUv:
-    """Judge `uv` (F, 3, 2), one row per face of `surface`."""
+def given_uv(surface: Surface, uv: np.ndarray, resolution: int, is_wanted: bool = False) -> GivenUv:
+    """Judge `uv` (F, 3, 2), one row per face of `surface`; where they are wanted as they are, find all their faults."""
     uv = np.where(np.isfinite(uv), uv, 0).astype(np.float64)
     found = charting(surface.opposite, np.zeros(len(uv), np.int32), uv, SAME_UV)
     mirrored = np.bincount(found.chart, weights=signed_areas(found.uv), minlength=found.charts) < 0
@@ -73,7 +74,7 @@ def given_uv(surface: Surface, uv: np.ndarray, resolution: int) -> GivenUv:
     usable &= _is_even(corners, np.where(is_turned[:, None, None], 0, straight), found, REUSED_STRETCH)
     placed = laid_out(found, mirrored)
     usable_share = float(area[usable[found.chart]].sum() / max(area.sum(), 1e-300))
-    faults = _layout_faults(surface, placed, found, good)
+    faults = _layout_faults(surface, placed, found, good, is_wanted)
     is_roomy = not faults and _is_roomy(placed, found.chart, resolution)
     return GivenUv(found, mirrored, good, even, straight, usable, usable_share, faults, is_roomy)
 
@@ -90,12 +91,16 @@ def laid_out(found: Charting, mirrored: np.ndarray) -> np.ndarray:
     return np.clip(uv, 0, 1) if (np.abs(uv - 0.5) <= 0.5 + OUTSIDE).all() else uv
 
 
-def _layout_faults(surface: Surface, uv: np.ndarray, found: Charting, good: np.ndarray) -> tuple[str, ...]:
+def _layout_faults(
+    surface: Surface, uv: np.ndarray, found: Charting, good: np.ndarray, is_wanted: bool
+) -> tuple[str, ...]:
     faults = []
     if not good.all():
         area = surface.double_area
         share = area[~good[found.chart]].sum() / max(area.sum(), 1e-300)
         faults.append(f"{share:.1%} of the surface is folded over, doubled or has no room in its UV island")
+        if not is_wanted:
+            return tuple(faults)
     if uv.min() < 0 or uv.max() > 1:
         faults.append(f"UVs lie outside the unit square (from {uv.min():.3g} to {uv.max():.3g})")
     elif (share := _doubled_share(uv, found.chart)) > 0:

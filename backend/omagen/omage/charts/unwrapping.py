@@ -11,7 +11,7 @@ from omagen.omage.charts.labels import cleaned
 from omagen.omage.charts.preparation import Surface, as_surface
 from omagen.omage.charts.proxy import carried_uv, decimated, nearest_proxy_face
 from omagen.omage.charts.relaxation import relaxed
-from omagen.omage.charts.topology import chart_vertices, inner_half_edges
+from omagen.omage.charts.topology import chart_vertices, connected_faces, inner_half_edges
 from omagen.omage.charts.unfolding import unfold
 from omagen.omage.charts.xatlas_charts import xatlas_charts
 
@@ -49,5 +49,5 @@ def _by_proxy(surface: Surface, patience_s: float, progress: Progress) -> tuple[
     uv, is_known = carried_uv(corners, face_vertex, vertices, nearest, triangles, coarse_uv)
     unfold(uv, is_known, face_vertex, corners)
     progress("Flattening", 0.7)
-    uv = relaxed(uv, face_vertex, corners, SWEEPS)
+    uv = relaxed(uv, face_vertex, corners, SWEEPS, piece=connected_faces(inner)[0])
     return label, np.take(uv, face_vertex, axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -26,14 +27,16 @@ def run_xatlas(
     with tempfile.TemporaryDirectory(prefix="omagen-") as folder:
         given, made = Path(folder) / "mesh.npz", Path(folder) / "charts.npz"
         np.savez(given, places=places, faces=faces, max_cost=max_cost)
-        command = [sys.executable, "-m", __name__, str(given), str(made)]
+        # this file alone, because importing the package would take as long as small meshes do
+        command = [sys.executable, "-P", __file__, str(given), str(made)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             while process.poll() is None:
                 if time.monotonic() > deadline:
                     return None
                 look()
-                time.sleep(LOOK_S)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(LOOK_S)
         finally:
             process.kill()
             process.wait()
