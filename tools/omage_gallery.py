@@ -23,8 +23,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 MODULE_PYTHON = os.environ.get("OMAGEN_BPY_PYTHON", str(ROOT / ".venv-blender" / "bin" / "python"))
 SHARED = Path(os.environ.get("OMAGEN_SHARED", ROOT.parent / "shared"))
-LEFT_OUT = {"box_vertex_colors_tiny.glb", "texture_settings_uv_outside.glb"}
-"""Flat cards and a plain box show nothing."""
+LEFT_OUT = {"box_vertex_colors_tiny.glb", "texture_settings_uv_outside.glb", "koala_mc_880k.glb"}
+"""Flat cards and a plain box show nothing; the large koala shows what the small one does, and takes minutes."""
 RESOLUTIONS = (64, 256, 1024)
 SIZE, CAPTION, HEADING = 256, 40, 24
 SAMPLES = 24
@@ -93,6 +93,11 @@ def render(meshes: list[Path], folder: Path, size: int) -> None:
     for mesh in meshes:
         bpy.ops.wm.read_homefile(use_empty=True)
         shown = imported(mesh)
+        middle, longest = extent(shown)
+        move(shown, middle, longest)
+        bare = not shown.data.materials
+        if bare:
+            shown.data.materials.append(plain_material())
         bpy.context.view_layer.update()
         product_shot.compose(bpy.context.scene, shown)
         product_shot.render(bpy.context.scene, folder / f"{mesh.stem}.original.png", size, SAMPLES)
@@ -102,9 +107,32 @@ def render(meshes: list[Path], folder: Path, size: int) -> None:
                 continue
             bpy.data.objects.remove(shown)
             shown = write_object(bpy.context, read_object(decoded.read_bytes()), mesh.stem, location=(0.0, 0.0, 0.0))
+            move(shown, middle, longest)
+            if bare:
+                shown.data.materials.clear()
+                shown.data.materials.append(plain_material())
             product_shot.render(bpy.context.scene, folder / f"{mesh.stem}.{resolution}.png", size, SAMPLES)
     sys.stdout.flush()
     os._exit(0)  # some versions of the module crash in their own clean-up
+
+
+def extent(shown: Any) -> tuple[Any, float]:
+    """Middle of the bounding box, (3,) float64, and its longest side."""
+    import numpy as np
+
+    points = np.array([vertex.co for vertex in shown.data.vertices])
+    return (points.min(axis=0) + points.max(axis=0)) / 2, float(np.ptp(points, axis=0).max())
+
+
+def move(shown: Any, middle: Any, longest: float) -> None:
+    """To the origin, 1 m large: far away and tiny, a renderer's numbers are too coarse."""
+    import numpy as np
+
+    points = np.empty(3 * len(shown.data.vertices), np.float32)
+    shown.data.vertices.foreach_get("co", points)
+    moved = (points.reshape(-1, 3).astype(np.float64) - middle) / longest
+    shown.data.vertices.foreach_set("co", moved.astype(np.float32).reshape(-1))
+    shown.data.update()
 
 
 def imported(path: Path) -> Any:
@@ -124,11 +152,33 @@ def imported(path: Path) -> Any:
         bpy.ops.object.join()
     bpy.ops.object.parent_clear(type="CLEAR_KEEP_TRANSFORM")
     bpy.ops.object.transform_apply(location=True, rotation=True, scale=True)
-    bpy.ops.object.mode_set(mode="EDIT")
-    bpy.ops.mesh.select_all(action="SELECT")
-    bpy.ops.mesh.delete_loose()  # vertices that no face uses would count for the framing
-    bpy.ops.object.mode_set(mode="OBJECT")
+    remove_unseen(bpy.context.object.data)
     return bpy.context.object
+
+
+def remove_unseen(mesh: Any) -> None:
+    """Faces without area, and vertices that only they or no face use: they would count for the framing."""
+    import bmesh
+
+    content = bmesh.new()
+    content.from_mesh(mesh)
+    flat = [face for face in content.faces if face.calc_area() == 0]
+    bmesh.ops.delete(content, geom=flat, context="FACES")
+    bmesh.ops.delete(content, geom=[vertex for vertex in content.verts if not vertex.link_faces], context="VERTS")
+    content.to_mesh(mesh)
+    content.free()
+
+
+def plain_material() -> Any:
+    """What meshes without any material wear, before and after: pure white, as they are read, would hide their shape."""
+    import bpy
+
+    material = bpy.data.materials.new("plain")
+    material.use_nodes = True
+    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = (0.4, 0.42, 0.45, 1)
+    shader.inputs["Roughness"].default_value = 1
+    return material
 
 
 def compose(meshes: list[Path], facts: dict[int, dict[str, Any]], folder: Path, output: Path, size: int) -> None:
