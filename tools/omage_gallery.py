@@ -29,6 +29,7 @@ RESOLUTIONS = (64, 256, 1024)
 SIZE, CAPTION, HEADING = 256, 40, 24
 SAMPLES = 24
 QUALITY = 86
+EXACT_DB = 90
 CHECKER = (204, 236)
 """Grey levels behind what is not occupied in a geometry image"""
 
@@ -230,7 +231,8 @@ def caption(entry: dict[str, Any] | None) -> str:
     report, measured = entry["result"]["report"], entry["result"]["measured"]
     lost = f", {report['lost_components']} of {report['components']} pieces lost" if report["lost_components"] else ""
     errors = measured["attributes"]
-    albedo = "" if errors["albedo_psnr"] is None else f", colour {errors['albedo_psnr']:.0f} dB"
+    psnr = errors["albedo_psnr"]
+    albedo = "" if psnr is None else ", colour exact" if psnr > EXACT_DB else f", colour {psnr:.0f} dB"
     return (
         f"{report['charts']:,} charts, {report['occupancy']:.0%} full{lost}\n"
         f"off by {measured['chamfer']:.1e}, normals {errors['normal_angle']:.1f}°{albedo}"
