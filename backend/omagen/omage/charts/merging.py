@@ -174,15 +174,20 @@ def _join(surface: Surface, work: _Work, pairs: np.ndarray, budget: Budget) -> N
     work.inner[joint[loose]] = work.inner[other[loose]] = -1
     back = is_undone[source]
     work.chart[faces[back]] = source[back]
-    _note(work, pairs[is_joined[pairs[:, 0]]])
+    _note(surface, work, pairs[is_joined[pairs[:, 0]]])
 
 
-def _note(work: _Work, joined: np.ndarray) -> None:
+def _note(surface: Surface, work: _Work, joined: np.ndarray) -> None:
     """Bring what is known of whole charts up to date: of `joined` (P, 2), the first are part of the second now."""
     a, b = joined.T
     work.charts -= len(joined)
     work.border = work.border[work.inner[work.border] < 0]
-    work.area[b] += work.area[a]
+    is_larger = np.zeros(len(work.area), bool)
+    is_larger[b] = True
+    grown = np.flatnonzero(is_larger[work.chart])
+    # summed anew in the order of the faces, so that charts of one shape have one area and may be joined either way
+    area = np.bincount(work.chart[grown], weights=surface.double_area[grown], minlength=len(work.area)) / 2
+    work.area[b] = area[b]
     work.first[b] = np.minimum(work.first[a], work.first[b])
     work.first[a] = len(work.chart)
     number = np.arange(len(work.area))
