@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 from numba import njit
+from scipy.spatial import KDTree
 
 from omagen.omage.charts.preparation import Surface
 from omagen.omage.charts.topology import group_order, opposite_half_edges
@@ -64,7 +65,7 @@ def decimated(surface: Surface, target: int) -> Proxy:
             points, simple, into = _simplified(points, local, faces_wanted)
         vertices.append(points.astype(np.float32))
         faces.append((simple + count).astype(np.int32))
-        standin[used] = np.where(into >= 0, into + count, -1)
+        standin[used] = into + count
         count += len(points)
     return Proxy(np.concatenate(vertices), np.ascontiguousarray(np.concatenate(faces)), standin)
 
@@ -79,7 +80,10 @@ def _used(faces: np.ndarray, vertices: int) -> np.ndarray:
 
 
 def _simplified(vertices: np.ndarray, faces: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices, faces, and which of the vertices each of the given ones was merged into, -1 where no face is left."""
+    """Vertices, faces, and which of the vertices each of the given ones was merged into.
+
+    Where no face is left around that one, it is the nearest of the others.
+    """
     import fast_simplification
 
     simplified = fast_simplification.simplify(vertices, faces, target_count=target, return_collapses=True)
@@ -93,9 +97,11 @@ def _simplified(vertices: np.ndarray, faces: np.ndarray, target: int) -> tuple[n
     coarse_faces, into = np.take(into, coarse_faces), np.take(into, root)
     was_open = (opposite_half_edges(faces) < 0).mean()
     is_torn = len(coarse_faces) < 8 or (opposite_half_edges(coarse_faces) < 0).mean() > TORN + 4 * was_open
-    is_torn |= len(coarse) != coarse_faces.max(initial=-1) + 1
-    if is_torn and len(faces) <= MOST_FACES_WHOLE:
+    is_numbered_so = len(coarse) == coarse_faces.max(initial=-1) + 1
+    if not is_numbered_so or (is_torn and len(faces) <= MOST_FACES_WHOLE):
         return vertices, faces, np.arange(len(vertices))
+    if (into < 0).any() and len(coarse):
+        into[into < 0] = KDTree(coarse).query(vertices[into < 0])[1]
     return coarse, coarse_faces, into
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from scipy.sparse import coo_array, diags_array
+from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
 
 from omagen.omage.charts.charting import Charting, Progress
@@ -192,7 +192,7 @@ def _symmetric_dirichlet(points: np.ndarray, face_vertex: np.ndarray, border: np
     """The best first; it may wind over itself, which those on the way to it from the convex one do less and less."""
     import igl
 
-    place = _convex(face_vertex, border)
+    place = _convex(points, face_vertex, border)
     if not (signed_areas(place[face_vertex]) > 0).all():
         return
     energy = igl.MappingEnergyType.SYMMETRIC_DIRICHLET
@@ -203,22 +203,54 @@ def _symmetric_dirichlet(points: np.ndarray, face_vertex: np.ndarray, border: np
     yield from reversed(found)
 
 
-def _convex(face_vertex: np.ndarray, border: np.ndarray) -> np.ndarray:
-    """(V, 2): `border` on a circle, every other vertex at the mean of its neighbours; area about one half."""
-    vertices = int(face_vertex.max()) + 1
-    turn = np.linspace(0, 2 * np.pi, len(border), endpoint=False)
+def _convex(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray) -> np.ndarray:
+    """(V, 2): `border` on a lens as long as it is, every other vertex at a mean of its neighbours; area one half."""
+    vertices = len(points)
     place = np.zeros((vertices, 2))
-    place[border] = np.stack([np.cos(turn), np.sin(turn)], axis=1) / np.sqrt(2 * np.pi)
+    place[border] = _lens(points[border])
     inside = np.setdiff1d(np.arange(vertices), border)
     if len(inside):
-        ends = np.concatenate([face_vertex[:, [0, 1]], face_vertex[:, [1, 2]], face_vertex[:, [2, 0]]])
-        both = np.concatenate([ends, ends[:, ::-1]])
-        links = coo_array((np.ones(len(both)), (both[:, 0], both[:, 1])), shape=(vertices, vertices)).tocsr()
-        links.data[:] = 1  # every neighbour counts once
-        rows = links[inside]
+        rows = _mean_value_weights(points, face_vertex)[inside]
         laplacian = diags_array(rows.sum(axis=1)) - rows[:, inside]
         place[inside] = splu(laplacian.tocsc()).solve(rows @ place)
     return place
+
+
+def _mean_value_weights(points: np.ndarray, face_vertex: np.ndarray) -> csr_array:
+    """(V, V): how much each vertex follows each neighbour, positive (Floater 2003, equation 2.1)."""
+    rows, columns, weights = [], [], []
+    for corner in range(3):
+        here, one, other = (face_vertex[:, (corner + k) % 3] for k in range(3))
+        u, v = points[one] - points[here], points[other] - points[here]
+        lengths = np.linalg.norm(u, axis=1), np.linalg.norm(v, axis=1)
+        product = np.maximum(lengths[0] * lengths[1], 1e-300)
+        cosine = ((u * v).sum(axis=1) / product).clip(-1, 1)
+        half = np.sqrt((1 - cosine) / np.maximum(1 + cosine, 1e-9))  # tangent of half the angle
+        for end, length in zip((one, other), lengths, strict=True):
+            rows.append(here)
+            columns.append(end)
+            weights.append(np.maximum(half, 1e-6) / np.maximum(length, 1e-12))
+    size = len(points)
+    entries = (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns)))
+    return coo_array(entries, shape=(size, size)).tocsr()
+
+
+def _lens(loop: np.ndarray) -> np.ndarray:
+    """(B, 2): points of a convex curve of area one half, in the order and at the distances of `loop` (B, 3).
+
+    Its tips are where the loop is halved and farthest from itself, so that what is cut open along a path lies out long.
+    """
+    step = np.linalg.norm(np.roll(loop, -1, axis=0) - loop, axis=1)
+    step = np.maximum(step, 1e-3 * step.mean())
+    at = np.concatenate([[0], np.cumsum(step)])
+    across = np.searchsorted(at[:-1], (at[:-1] + at[-1] / 2) % at[-1]) % len(loop)
+    tip = int(np.argmax(np.linalg.norm(loop[across] - loop, axis=1)))
+    share = 2 * ((at[:-1] - at[tip]) / at[-1] % 1)  # 0 at one tip, 1 at the other
+    length = max(at[-1] / 2, 1.0)
+    width = np.pi / (4 * length)  # half the lens's, whose sides are sine waves
+    side = np.where(share <= 1, -1.0, 1.0)
+    along = np.where(share <= 1, share, 2 - share)
+    return np.stack([length * along, side * width * np.sin(np.pi * along)], axis=1)
 
 
 def _upright(place: np.ndarray) -> np.ndarray:
