@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from omagen.geometry.components import face_components
+from omagen.geometry.topology import borders
 from omagen.omage.charts.charting import charting
 from omagen.omage.charts.halving import second_halves
 from omagen.omage.charts.merging import budget_of
@@ -14,6 +16,8 @@ from omagen.omage.charts.stretch import chart_stretch
 from omagen.omage.charts.topology import chart_vertices, connected_faces, opposite_half_edges
 from omagen.omage.charts.uniting import united
 from omagen.omage.charts.validity import judge
+from omagen.omage.decode import decode
+from omagen.omage.encode import encode
 from omagen.shapes import Mesh
 from skimage.measure import marching_cubes
 
@@ -135,3 +139,24 @@ def test_charts_with_room_stay_as_they_are() -> None:
     side, uv = box_projection(surface.corners())
     found = charting(surface.opposite, side, uv)
     assert united(surface, found, budget_of(1024, 1.0), np.inf, lambda stage, part: None) is found
+
+
+def test_a_face_without_area_between_others_leaves_no_slit() -> None:
+    vertices = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0, 0]])
+    faces = np.int32([[0, 2, 4], [4, 2, 1], [0, 4, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
+    for scale in (1.0, 1e-3):
+        decoded, _ = decode(encode(Mesh(vertices * np.float32(scale), faces), 64)[0])
+        assert len(borders(decoded.faces).open_edges) == 0
+
+
+def test_a_small_component_among_large_ones_is_closed_and_whole() -> None:
+    tiny = ring(12, 6)
+    large = body()
+    vertices = np.concatenate([large.vertices, tiny.vertices * 0.02 + 2])
+    faces = np.concatenate([large.faces, tiny.faces + len(large.vertices)])
+    omage, report = encode(Mesh(vertices, faces), 64)
+    assert report["lost_components"] == 0
+    decoded, _ = decode(omage)
+    found = borders(decoded.faces)
+    assert len(found.open_edges) == len(found.non_manifold_edges) == 0
+    assert int(face_components(decoded.faces).max()) == 1

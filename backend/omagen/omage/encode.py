@@ -104,7 +104,7 @@ def sample_materials(mesh: Mesh, fitted: Fitted) -> Omage:
     blank = blank_samples(layout.size[0] * layout.size[1])
     surface = sample_surface(mesh, face, samples.bary, _source_layout(mesh, layout), (blank, pixel))
     opacity, alpha_mode = _opacity(mesh, face, surface.opacity[pixel])
-    maps = {name: square(getattr(surface, name)) for name in ("albedo", "metalness", "roughness")}
+    maps: dict[str, Any] = {name: square(getattr(surface, name)) for name in ("albedo", "metalness", "roughness")}
     if alpha_mode != "OPAQUE":
         maps["opacity"] = plane(opacity)
     if surface.emission.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,9 +10,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from omagen.omage.adapting import enlarged, rolled_out, split_charts
 from omagen.omage.approximation import approximated
 from omagen.omage.atlas import Atlas, uniform_density
-from omagen.omage.layout import Layout, enlarged, split_charts
+from omagen.omage.charts.stretch import double_areas
+from omagen.omage.layout import Layout
 from omagen.omage.locate import Samples, locate_samples
 from omagen.omage.seams import sample_seams, strained_charts
 from omagen.omage.surface_points import interpolate_exactly
@@ -20,10 +23,17 @@ from omagen.protocol import ErrorCode, OmagenError
 
 ROUNDS: Final = 4
 """How often the layout may be made anew because charts are strained, and have to be halved."""
-ENLARGEMENTS: Final = 6
+ENLARGEMENTS: Final = 8
 """How often it may be made anew because charts are torn, and have to be enlarged."""
+ROLL_OUT: Final = (1, 4)
+"""At these steps what is still torn is put into single charts instead, at the second into convex ones."""
+PATIENCE_S: Final = 25.0
+"""After this time nothing is begun anew."""
 ENLARGED_SHARE: Final = 0.05
 """Of the pixels: charts with more are not enlarged."""
+MOST_GROWTH: Final = 6.0
+FEW: Final = 60
+"""Nor charts with more than `FEW` pixels and `MOST_GROWTH` times as many as they are due."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,7 @@ def fit(
     if draft and may_change and not atlas.placed:
         atlas, split = _settled(atlas, draft, positions_of)
     best: Fitted | None = None
+    begin = time.monotonic()
     rounds = ROUNDS if may_change else 0
     for enlargements in range(ENLARGEMENTS + 1):
         try:
@@ -77,7 +88,7 @@ def fit(
             drawn.points, drawn.positions, drawn.layout.atlas.faces, drawn.layout.boundary.twin, drawn.layout.grids,
             drawn.samples,
         ).astype(np.float32)  # fmt: skip
-        torn = torn_charts(drawn.layout, drawn.samples, points)
+        torn = torn_charts(drawn.layout, drawn.samples, points, drawn.positions)
         counts = drawn.counts | {"torn_charts": int(torn.sum())}
         counts["split_charts"] += split
         if best is None or _losses(counts) < _losses(best.given_up):
@@ -87,25 +98,35 @@ def fit(
                 break
             atlas = replace(atlas, least=None)
             continue
-        small = _small(torn, drawn.samples)
-        if not small.any() or not may_change or enlargements == ENLARGEMENTS:
+        small = _small(torn, drawn)
+        is_late = enlargements == ENLARGEMENTS or time.monotonic() > begin + PATIENCE_S
+        if not small.any() or not may_change or is_late:
             break
-        atlas = enlarged(replace(drawn.layout, atlas=uniform_density(drawn.layout.atlas)), small)
+        atlas = _mended(drawn.layout, small, enlargements)
     assert best is not None
     return best
 
 
 def _settled(atlas: Atlas, draft: Lay, positions_of: Callable[[np.ndarray], np.ndarray]) -> tuple[Atlas, int]:
     """`atlas` with charts halved and enlarged until a draft of it shows no more need, and how many were halved."""
-    split = 0
-    for _ in range(ENLARGEMENTS):
-        drawn = _drawn(atlas, draft, positions_of, ROUNDS)
+    split, begin = 0, time.monotonic()
+    for step in range(ENLARGEMENTS):
+        drawn = _drawn(atlas, draft, positions_of, ROUNDS if step == 0 else 0)
         atlas, split = drawn.layout.atlas, split + drawn.counts["split_charts"]
-        small = _small(torn_charts(drawn.layout, drawn.samples, drawn.points.astype(np.float32)), drawn.samples)
-        if not small.any():
+        torn = torn_charts(drawn.layout, drawn.samples, drawn.points.astype(np.float32), drawn.positions)
+        small = _small(torn, drawn)
+        if not small.any() or time.monotonic() > begin + PATIENCE_S:
             break
-        atlas = enlarged(drawn.layout, small)
+        atlas = _mended(drawn.layout, small, step)
     return atlas, split
+
+
+def _mended(layout: Layout, torn: np.ndarray, step: int) -> Atlas:
+    """The atlas of `layout` changed so that its charts `torn` (C,) bool may come out whole when laid out again."""
+    atlas = uniform_density(layout.atlas)
+    if step in ROLL_OUT:  # more pixels do not help all of them
+        return rolled_out(atlas, torn, convex=step == ROLL_OUT[-1])
+    return enlarged(atlas, layout.grids, torn)
 
 
 class _Drawn(NamedTuple):
@@ -144,9 +165,13 @@ def _drawn(atlas: Atlas, lay: Lay, positions_of: Callable[[np.ndarray], np.ndarr
     return _Drawn(layout, samples, points, positions, counts, rounds)
 
 
-def _small(torn: np.ndarray, samples: Samples) -> np.ndarray:
+def _small(torn: np.ndarray, drawn: _Drawn) -> np.ndarray:
     """(C,) bool: of the charts that are `torn` those that may become larger at the cost of all others."""
-    return torn & (np.bincount(samples.chart, minlength=len(torn)) < ENLARGED_SHARE * len(samples.chart))
+    atlas = drawn.layout.atlas
+    area = np.bincount(atlas.chart, double_areas(drawn.positions[atlas.faces]), atlas.charts)
+    pixels = np.bincount(drawn.samples.chart, minlength=atlas.charts)
+    total = len(drawn.samples.chart)
+    return torn & (pixels < np.minimum(ENLARGED_SHARE * total, MOST_GROWTH * total * area / area.sum() + FEW))
 
 
 def _losses(counts: dict[str, int]) -> tuple[int, int]:

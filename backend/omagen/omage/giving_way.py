@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from omagen.omage.mask_topology import is_one_piece, link_borders, repair
-from omagen.omage.masks import _tidy as tidy
+from omagen.omage.masks import tidy
 
 if TYPE_CHECKING:
     from omagen.omage.layout import Layout

@@ -13,11 +13,11 @@ from typing import Final
 import numba
 import numpy as np
 
+from omagen.omage.adapting import split_charts, without_smallest
 from omagen.omage.atlas import Atlas, uniform_density
 from omagen.omage.boundary import Boundary, Edges, arc_bends, find_edges, trace_boundary
-from omagen.omage.charts.halving import second_halves
 from omagen.omage.charts.stretch import double_areas
-from omagen.omage.charts.topology import connected_faces
+from omagen.omage.giving_way import give_way
 from omagen.omage.grids import MARGIN, Grids, build_grids, chart_frames, fitted_uv
 from omagen.omage.packing import ChartMasks, TooManyCharts, pack
 from omagen.protocol import ErrorCode, OmagenError
@@ -33,11 +33,6 @@ GUESSES: Final = 4
 """Scales tried to find what fits about."""
 SPLITS: Final = 6
 """Rounds in which charts that cannot be drawn as what they are get halved."""
-
-THIN: Final = 6
-"""Pixels: charts that measure less are enlarged in that direction first."""
-GROWTH: Final = 1.3
-"""By how much other charts are enlarged."""
 
 Progress = Callable[[str, float], None]
 
@@ -81,18 +76,21 @@ def gutter_of(resolution: int) -> int:
 def lay_out(atlas: Atlas, resolution: int, *, keep: bool, progress: Progress) -> tuple[Layout, dict[str, int]]:
     """Draw and place the charts of `atlas`, with counts of what had to be given up.
 
-    `keep`: a placed atlas must stay where it is. Raises `OmagenError` (geometry) where it cannot, as two charts would
-    share a pixel.
+    A placed atlas stays where it is if pixels between its charts can be left empty; `keep`: it must. Raises
+    `OmagenError` (geometry) where it cannot, as some charts would have no pixels.
     """
     if atlas.placed:
         layout = _place(atlas, resolution)
         problem = _problem_of(layout)
-        if not problem or (keep and problem != "overlap"):
-            return layout, {}
+        if problem in ("overlap", "touching"):
+            layout = give_way(layout)
+            problem = _problem_of(layout)
+        if not problem or (keep and problem != "overlap" and _all_drawn(layout.grids)):
+            return layout, {"open_charts": int((~layout.grids.sound).sum())}
         if keep:
             raise OmagenError(
                 ErrorCode.GEOMETRY,
-                f"The UVs cannot be kept at {resolution} pixels: two charts would share a pixel.",
+                f"The UVs cannot be kept at {resolution} pixels: some charts are so close that they have no pixels.",
                 "Choose a larger resolution or automatic UVs.",
             )
         atlas = uniform_density(atlas)
@@ -131,6 +129,11 @@ def _unit_length(atlas: Atlas, uv: np.ndarray) -> float:
     a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
     flat = np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()
     return float(np.sqrt(double_areas(atlas.vertices[atlas.faces].astype(np.float64)).sum() / max(flat, 1e-300)))
+
+
+def _all_drawn(grids: Grids) -> bool:
+    """Whether every chart has pixels."""
+    return bool((np.add.reduceat(grids.mask.astype(np.int64), grids.start[:-1]) > 0).all())
 
 
 def _problem_of(layout: Layout) -> str:
@@ -177,7 +180,7 @@ def _pack(atlas: Atlas, resolution: int, progress: Progress) -> tuple[Layout, di
             try:
                 packing = pack(drawing.masks_at, resolution, gutter, scale, progress)
             except TooManyCharts as problem:
-                atlas = _without_smallest(atlas, area, problem.available / problem.needed, given_up)
+                atlas = without_smallest(atlas, area, problem.available / problem.needed, given_up)
                 edges, area = find_edges(atlas.faces), _areas(atlas)
                 scale = _expected_scale(area, resolution)
                 continue
@@ -269,64 +272,6 @@ class _Drawing:
 
     def masks_at(self, scale: float) -> ChartMasks:
         return _cropped(self.at(scale))[0]
-
-
-def split_charts(atlas: Atlas, twin: np.ndarray, which: np.ndarray) -> Atlas:
-    """`atlas` with the charts `which` (C,) bool divided in two, each half connected."""
-    label = 2 * atlas.chart + second_halves(twin, atlas.uv.mean(axis=1), atlas.chart, which)
-    inner = twin.copy()
-    faces = np.arange(len(twin)) // 3
-    inner[(twin >= 0) & (label[faces] != label[twin // 3])] = -1
-    chart, charts = connected_faces(inner)
-    least = atlas.least
-    if least is not None:  # what has been halved may be small again
-        parent = atlas.chart[np.unique(chart, return_index=True)[1]]
-        least = np.where(which[parent][:, None], 1.0, least[parent])
-    return replace(atlas, chart=chart, mirrored=np.zeros(charts, bool), least=least)
-
-
-def enlarged(layout: Layout, which: np.ndarray) -> Atlas:
-    """The atlas of `layout` with the charts `which` (C,) bool larger: where they are thin across, else all over."""
-    atlas = layout.atlas
-    low, high = chart_frames(layout.grids.uv, atlas.chart, atlas.charts)
-    extent = np.round(high - low)
-    is_thin = extent < THIN
-    wanted = np.where(is_thin, extent + 2, np.where(is_thin.any(axis=1, keepdims=True), extent, extent * GROWTH))
-    least = np.ones((atlas.charts, 2)) if atlas.least is None else atlas.least
-    return replace(atlas, least=np.where(which[:, None], np.maximum(np.ceil(wanted), least), least))
-
-
-def _without_smallest(atlas: Atlas, area: np.ndarray, share: float, given_up: dict[str, int]) -> Atlas:
-    """`atlas` without its smallest components, so many that about `share` of the charts stay."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    size = len(atlas.vertices)
-    pairs = np.concatenate([atlas.faces[:, :2], atlas.faces[:, 1:]])
-    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(size, size))
-    component = connected_components(graph, directed=False)[1][atlas.faces[:, 0]]
-    used, component = np.unique(component, return_inverse=True)
-    first = np.unique(atlas.chart, return_index=True)[1]
-    charts = np.bincount(component[first], minlength=len(used))
-    order = np.argsort(-np.bincount(component, area, len(used)), kind="stable")
-    kept = max(int(np.searchsorted(np.cumsum(charts[order]), 0.9 * share * atlas.charts)), 1)
-    if kept == len(used):
-        raise OmagenError(
-            ErrorCode.GEOMETRY, "The surface has too many charts for the resolution.", "Choose a larger resolution."
-        )
-    stays = np.isin(component, order[:kept])
-    given_up["dropped_components"] = given_up.get("dropped_components", 0) + len(used) - kept
-    given_up["dropped_faces"] = given_up.get("dropped_faces", 0) + int((~stays).sum())
-    _, chart = np.unique(atlas.chart[stays], return_inverse=True)
-    return replace(
-        atlas,
-        faces=np.ascontiguousarray(atlas.faces[stays]),
-        source_face=atlas.source_face[stays],
-        uv=np.ascontiguousarray(atlas.uv[stays]),
-        chart=chart.astype(np.int32),
-        mirrored=np.zeros(int(chart.max()) + 1, bool),
-        least=None if atlas.least is None else atlas.least[np.unique(atlas.chart[stays])],
-    )
 
 
 def mask_cells(grids: Grids) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

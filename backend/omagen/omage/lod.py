@@ -27,7 +27,7 @@ from omagen.omage.triangulate import Surface, build_surface
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh, Omage
 
-APART: Final = 2
+APART: Final = 1.5
 """Pixels: charts with fewer from border to border at a level are not tried where they are."""
 MAPS: Final = ("normal", "albedo", "metalness", "roughness")
 Progress = Callable[[str, float], None]

@@ -64,10 +64,10 @@ def fill_masks(
             if len(loops) > 1:
                 for loop in loops:
                     _punch_hole(cells, uv, half_edge[loop_start[loop] : loop_start[loop + 1]])
-            tidy = _tidy(cells, inside, blocked)
+            is_tidy = tidy(cells, inside, blocked)
             if attempt >= 2:
-                tidy = repair(cells, links, uv, half_edge, loop_start, loops) and _tidy(cells, inside, blocked)
-            sound[c] = tidy and link_borders(cells, links) and is_one_piece(links, width[c], len(loops))
+                is_tidy = repair(cells, links, uv, half_edge, loop_start, loops) and tidy(cells, inside, blocked)
+            sound[c] = is_tidy and link_borders(cells, links) and is_one_piece(links, width[c], len(loops))
             sound[c] = sound[c] and _missed(cells, uv, half_edge, loop_start, loops) <= MISSED
             if sound[c]:
                 break
@@ -278,7 +278,7 @@ def _has_triangle_near(cells: np.ndarray, i: int, j: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _tidy(cells: np.ndarray, inside: np.ndarray, blocked: np.ndarray) -> bool:
+def tidy(cells: np.ndarray, inside: np.ndarray, blocked: np.ndarray) -> bool:
     """Drop cells that no triangle uses, widen places where two pieces touch in one cell; False if that persists."""
     height, width = cells.shape
     for _ in range(8):

@@ -10,22 +10,26 @@ from scipy.sparse.csgraph import connected_components
 
 from omagen.geometry.components import face_components
 from omagen.geometry.topology import half_edges
+from omagen.omage.charts.stretch import double_areas
 from omagen.omage.corners import smooth_normals
 from omagen.omage.frame import to_omage_frame
 from omagen.omage.layout import Layout
 from omagen.omage.locate import Samples
-from omagen.omage.triangulate import build_surface
+from omagen.omage.triangulate import Surface, build_surface
 
 RISKY: Final = 400
 """Pixels: a component is looked at when one of its charts has fewer."""
+SWOLLEN: Final = 1.5
+"""Times its own area that a chart may decode to: beyond it triangles run across it."""
 
 
-def torn_charts(layout: Layout, samples: Samples, position: np.ndarray) -> np.ndarray:
-    """(C,) bool: charts where the decoded surface has other borders than theirs, or is in more pieces.
+def torn_charts(layout: Layout, samples: Samples, position: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """(C,) bool: charts where the decoded surface has other borders than theirs, is in more pieces, or much larger.
 
-    `position` (P, 3) float32 of the samples. Of components that are lost, or whose border is in another number of
-    loops, all charts; of torn ones those of all pieces but the largest; and the charts at edges that are open or have
-    more than two triangles, where their component has none such.
+    `position` (P, 3) float32 of the samples, `positions` (V, 3) of the atlas's vertices in the same frame. Of
+    components that are lost, or whose border is in another number of loops, all charts; of torn ones those of all
+    pieces but the largest; and the charts at edges that are open or have more than two triangles, where their
+    component has none such.
     """
     atlas = layout.atlas
     pixels = np.bincount(samples.chart, minlength=atlas.charts)
@@ -36,7 +40,8 @@ def torn_charts(layout: Layout, samples: Samples, position: np.ndarray) -> np.nd
     is_risky[of_chart[pixels < RISKY]] = True
     if not is_risky.any():
         return np.zeros(atlas.charts, bool)
-    faces, chart = _decoded(layout, samples, position, is_risky[of_chart[samples.chart]])
+    decoded, chart = _decoded(layout, samples, position, is_risky[of_chart[samples.chart]])
+    faces = decoded.faces
     before, after = _edges(atlas.faces, component), _edges(faces, of_chart[chart])
     is_torn = np.zeros(atlas.charts, bool)
     for is_wrong_before, is_wrong in ((before.uses == 1, after.uses == 1), (before.uses > 2, after.uses > 2)):
@@ -48,12 +53,15 @@ def torn_charts(layout: Layout, samples: Samples, position: np.ndarray) -> np.nd
     by_size = np.argsort(size, kind="stable")
     largest[of_chart[chart[by_size]]] = piece[by_size]
     is_torn[chart[piece != largest[of_chart[chart]]]] = True
+    area = np.bincount(atlas.chart, double_areas(positions[atlas.faces]), atlas.charts)
+    decoded_area = np.bincount(chart, double_areas(decoded.vertices[faces].astype(np.float64)), atlas.charts)
+    is_torn |= decoded_area > SWOLLEN * area
     is_wrong = is_risky & ((largest < 0) | (_loops(before, components) != _loops(after, components)))
     return is_torn | is_wrong[of_chart]
 
 
-def _decoded(layout: Layout, samples: Samples, position: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The faces (F, 3) that decoding makes of the samples `seen` (P,) bool, and the chart (F,) of each.
+def _decoded(layout: Layout, samples: Samples, position: np.ndarray, seen: np.ndarray) -> tuple[Surface, np.ndarray]:
+    """What decoding makes of the samples `seen` (P,) bool, and the chart (F,) of each face.
 
     The normals of the surface stand for those that the materials will say, which are not known yet.
     """
@@ -70,7 +78,7 @@ def _decoded(layout: Layout, samples: Samples, position: np.ndarray, seen: np.nd
     normal = np.zeros((*layout.size, 3), np.float32)
     normal[row, column] = to_omage_frame(shading / np.maximum(np.linalg.norm(shading, axis=1, keepdims=True), 1e-12))
     surface = build_surface(labels, place, seam, normal)
-    return surface.faces, surface.face_labels(labels)
+    return surface, surface.face_labels(labels)
 
 
 class _Edges(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -12,6 +13,12 @@ from omagen.omage.charts.stretch import double_areas
 from omagen.omage.charts.topology import connected_faces, opposite_half_edges
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh
+
+FLAT: Final = 1e-9
+"""Twice the area over the longest edge squared, below which a face has no area."""
+LIFT: Final = 2e-6
+MOST_LIFT: Final = 1e-4
+"""How far off its opposite edge a corner of such a face is moved at least and at most, over the edge's length."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,35 @@ def prepare(mesh: Mesh) -> Surface:
     }
     if len(unique) == 0:
         raise OmagenError(ErrorCode.GEOMETRY, "The mesh has no faces with an area.", "Check the mesh and try again.")
-    return as_surface(places[first], faces[unique], unique.astype(np.int32), {k: n for k, n in dropped.items() if n})
+    vertices = lifted(places[first], faces[unique])
+    return as_surface(vertices, faces[unique], unique.astype(np.int32), {k: n for k, n in dropped.items() if n})
+
+
+def lifted(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """`vertices` (V, 3) float32, of which those that lie on the opposite edge of a face have moved off it a little.
+
+    A face without any area cannot be drawn, yet without it there would be a slit. `faces` (F, 3) int32.
+    """
+    corners = vertices[faces].astype(np.float64)
+    edges = np.roll(corners, -1, axis=1) - corners
+    lengths = np.linalg.norm(edges, axis=2)
+    longest = lengths.max(axis=1)
+    flat = np.flatnonzero(double_areas(corners) < FLAT * longest**2)
+    if len(flat) == 0:
+        return vertices
+    sums = np.zeros((len(vertices), 3))
+    np.add.at(sums, faces, np.cross(edges[:, 0], edges[:, 1])[:, None])
+    opposite = faces[flat, (lengths[flat].argmax(axis=1) + 2) % 3]
+    along = edges[flat, lengths[flat].argmax(axis=1)] / np.maximum(longest[flat, None], 1e-300)
+    off = sums[opposite] - (sums[opposite] * along).sum(axis=1, keepdims=True) * along
+    size = np.linalg.norm(off, axis=1, keepdims=True)
+    any_off = np.cross(along, np.eye(3)[np.abs(along).argmin(axis=1)])
+    off = np.where(size > 1e-12 * longest[flat, None] ** 2, off / np.maximum(size, 1e-300), any_off)
+    step = np.maximum(LIFT * longest[flat], 8 * np.finfo(np.float32).eps * np.abs(vertices[opposite]).max(axis=1))
+    step[step > MOST_LIFT * longest[flat]] = 0  # so far from the origin that the coordinates cannot tell
+    moved = vertices.astype(np.float64)
+    moved[opposite] += step[:, None] * off
+    return moved.astype(np.float32)
 
 
 def _turned(faces: np.ndarray) -> np.ndarray:

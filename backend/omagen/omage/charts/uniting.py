@@ -9,7 +9,7 @@ enough is divided and its parts tried by themselves, as long as they are fewer t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -32,14 +32,21 @@ SWEEPS: Final = 20
 PATIENCE: Final = 6
 SLIVER: Final = 1e-5
 """Height of a triangle, as a share of its longest edge, below which its shape is not taken at its word."""
-STEPS: Final = (1, 1, 2, 4)
+STEPS: Final = (1, 1, 2, 4, 8)
 """Of minimising the energy, from a convex embedding, between places that are looked at."""
 PATIENCE_SHARE: Final = 0.4
+TOLERABLE: Final = 2.5
+"""Of the logarithm of the stretch and the spread together, in what is put into one chart at any price."""
 MOST_FACES: Final = 20_000
 """Flattening more at once takes longer than it is worth."""
 CROWDED: Final = 1 / 16
 """Mean area of a component's charts, in small charts of the budget, below which they are too many. Above it they are
 better apart, because seams keep the creases along which charts tend to be cut."""
+
+
+Way = Callable[[np.ndarray, np.ndarray, np.ndarray], Iterator[np.ndarray]]
+"""From points (V, 3) of triangles with an area of one half, the vertices of each (F, 3) and those around the border to
+places in the plane (V, 2), the best first."""
 
 
 def united(surface: Surface, found: Charting, budget: Budget, deadline: float, progress: Progress) -> Charting:
@@ -84,6 +91,31 @@ def _small_components(surface: Surface, found: Charting, budget: Budget) -> np.n
     return wanted[np.argsort(-charts[wanted] / faces[wanted], kind="stable")]
 
 
+def in_one_chart(corners: np.ndarray, opposite: np.ndarray, convex: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """`uv` (N, 3, 2) and `inner` (3N,) of a connected surface in one chart, distorted as it may be.
+
+    `corners` (N, 3, 3) float64, `opposite` (3N,) int32. `convex`: with a rounded outline, without anything thin that
+    pixels could not hold. None where nothing lies flat, or where it would take long.
+    """
+    if len(corners) > MOST_FACES:
+        return None
+    inner = _opened(corners, opposite)
+    best, least = None, np.inf
+    for uv, stretch, spread in _ways_to_flatten(corners, inner, (_convex_only,) if convex else WAYS):
+        if (price := np.log2(stretch) + spread) < least:
+            best, least = uv, price
+        if least <= TOLERABLE:
+            break
+    return None if best is None else (best, inner)
+
+
+def _opened(corners: np.ndarray, opposite: np.ndarray) -> np.ndarray:
+    vertex, vertices = chart_vertices(opposite)
+    points = np.empty((vertices, 3))
+    points[vertex] = corners.reshape(-1, 3)
+    return opened(opposite, vertex.reshape(-1, 3), points)
+
+
 def _few_charts(
     corners: np.ndarray, opposite: np.ndarray, budget: Budget, before: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
@@ -100,11 +132,7 @@ def _few_charts(
         if finished + len(waiting) > (before + 1) // 2 or failures > MOST_FAILURES:
             return None
         part = waiting.pop()
-        joined = restricted(opposite, part)
-        vertex, vertices = chart_vertices(joined)
-        points = np.empty((vertices, 3))
-        points[vertex] = corners[part].reshape(-1, 3)
-        joined = opened(joined, vertex.reshape(-1, 3), points)
+        joined = _opened(corners[part], restricted(opposite, part))
         flat = _flattened(corners[part], joined, limits)
         if flat is not None:
             uv[part] = flat
@@ -126,27 +154,36 @@ def _flattened(corners: np.ndarray, inner: np.ndarray, limits: tuple[float, floa
 
     `limits`: of stretch and spread, see `chart_stretch`.
     """
+    for uv, stretch, spread in _ways_to_flatten(corners, inner, WAYS):
+        if stretch <= limits[0] and spread <= limits[1]:
+            return uv
+    return None
+
+
+def _ways_to_flatten(
+    corners: np.ndarray, inner: np.ndarray, ways: tuple[Way, ...]
+) -> Iterator[tuple[np.ndarray, float, float]]:
+    """`uv` (N, 3, 2) of valid charts, counter-clockwise, their longest side along u, with their stretch and spread."""
     vertex, vertices = chart_vertices(inner)
     face_vertex = vertex.reshape(-1, 3)
     border = _border(inner, face_vertex, vertices)
     area = double_areas(corners).sum()
     if border is None or not area > 0:
-        return None
+        return
     points = np.empty((vertices, 3))
     points[face_vertex] = corners / np.sqrt(area)
     points = _without_slivers(points, face_vertex)
     chart = np.zeros(len(corners), np.int32)
-    for way in (_conformal, _symmetric_dirichlet):
+    for way in ways:
         for place in way(points, face_vertex, border):
             if not np.isfinite(place).all() or not abs(total := signed_areas(place[face_vertex]).sum()) > 1e-12:
                 continue
             if total < 0:
                 place[:, 0] *= -1
             uv = _upright(place * np.sqrt(area / abs(total)))[face_vertex]
-            stretch, spread = chart_stretch(corners, uv, chart, 1)
-            if stretch[0] <= limits[0] and spread[0] <= limits[1] and judge(uv, inner, chart, 1).good[0]:
-                return uv
-    return None
+            if judge(uv, inner, chart, 1).good[0]:
+                stretch, spread = chart_stretch(corners, uv, chart, 1)
+                yield uv, float(stretch[0]), float(spread[0])
 
 
 def _without_slivers(points: np.ndarray, face_vertex: np.ndarray) -> np.ndarray:
@@ -201,6 +238,13 @@ def _symmetric_dirichlet(points: np.ndarray, face_vertex: np.ndarray, border: np
     data = igl.slim_precompute(rest, faces, initial, energy, nobody, nowhere, 0.0)
     found = [place] + [np.array(igl.slim_solve(data, steps))[:, :2] for steps in STEPS]
     yield from reversed(found)
+
+
+WAYS: Final[tuple[Way, ...]] = (_conformal, _symmetric_dirichlet)
+
+
+def _convex_only(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray) -> Iterator[np.ndarray]:
+    yield _convex(points, face_vertex, border)
 
 
 def _convex(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray) -> np.ndarray:
