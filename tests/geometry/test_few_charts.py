@@ -22,6 +22,14 @@ from omagen.shapes import Mesh
 from skimage.measure import marching_cubes
 
 
+def _floats(values: object) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+def _ints(values: object) -> np.ndarray:
+    return np.array(values, np.int32)
+
+
 def ring(around: int = 24, across: int = 8, thickness: float = 0.25) -> Mesh:
     i, j = np.meshgrid(np.arange(around), np.arange(across), indexing="ij")
     a, b = 2 * np.pi * i / around, 2 * np.pi * j / across
@@ -94,7 +102,7 @@ def test_a_surface_cut_open_is_one_disc(shape: Mesh) -> None:
 
 
 def test_what_is_a_disc_is_not_cut() -> None:
-    sheet = Mesh(np.float32([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]), np.int32([[0, 1, 2], [0, 2, 3]]))
+    sheet = Mesh(_floats([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]), _ints([[0, 1, 2], [0, 2, 3]]))
     opposite = opposite_half_edges(sheet.faces)
     np.testing.assert_array_equal(opened(opposite, sheet.faces, sheet.vertices.astype(float)), opposite)
 
@@ -113,7 +121,7 @@ def test_only_what_is_asked_for_is_halved() -> None:
     opposite = np.full(12, -1, np.int32)
     opposite[[2, 3, 8, 9]] = [3, 2, 9, 8]  # two pieces of two faces
     middle = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]])
-    second = second_halves(opposite, middle, np.int32([0, 0, 1, 1]), np.array([False, True]))
+    second = second_halves(opposite, middle, _ints([0, 0, 1, 1]), np.array([False, True]))
     assert not second[:2].any() and second[2:].sum() == 1
 
 
@@ -142,8 +150,8 @@ def test_charts_with_room_stay_as_they_are() -> None:
 
 
 def test_a_face_without_area_between_others_leaves_no_slit() -> None:
-    vertices = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0, 0]])
-    faces = np.int32([[0, 2, 4], [4, 2, 1], [0, 4, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
+    vertices = _floats([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0, 0]])
+    faces = _ints([[0, 2, 4], [4, 2, 1], [0, 4, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
     for scale in (1.0, 1e-3):
         decoded, _ = decode(encode(Mesh(vertices * np.float32(scale), faces), 64)[0])
         assert len(borders(decoded.faces).open_edges) == 0

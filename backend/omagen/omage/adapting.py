@@ -16,10 +16,28 @@ from omagen.omage.charts.uniting import in_one_chart
 from omagen.omage.grids import Grids, chart_frames
 from omagen.protocol import ErrorCode, OmagenError
 
+PIXELS_OF_SHAPE: Final = 16
+"""What three by three pixels take with the gutter."""
+ROOM_FOR_SHAPE: Final = 0.25
+"""Share of the picture that they may take together."""
 THIN: Final = 6
 """Pixels: charts that measure less are enlarged in that direction first."""
 GROWTH: Final = 1.5
 """By how much other charts are enlarged."""
+
+
+def with_room_for_shape(atlas: Atlas, resolution: int) -> Atlas:
+    """`atlas` with three pixels each way at least for charts that are components by themselves, if there are not many.
+
+    Less would show where they are, but not what they look like.
+    """
+    if atlas.placed:
+        return atlas
+    component = face_components(atlas.faces)[np.unique(atlas.chart, return_index=True)[1]]
+    is_alone = np.bincount(component)[component] == 1
+    if int(is_alone.sum()) * PIXELS_OF_SHAPE > ROOM_FOR_SHAPE * resolution**2:
+        return atlas
+    return replace(atlas, least=np.where(is_alone, 2.0, 1.0)[:, None] * np.ones(2))
 
 
 def split_charts(atlas: Atlas, twin: np.ndarray, which: np.ndarray) -> Atlas:

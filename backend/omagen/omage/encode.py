@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from omagen.omage.adapting import with_room_for_shape
 from omagen.omage.atlas import Atlas, UvChoice, make_atlas
 from omagen.omage.cores import in_parts
 from omagen.omage.fitting import Fitted, fit
@@ -62,7 +63,8 @@ def encode_with_layout(
     def lay(atlas: Atlas) -> tuple[Layout, dict[str, int]]:
         return lay_out(atlas, resolution, keep=uv == "keep", progress=lambda s, part: progress(s, 0.5 + 0.2 * part))
 
-    fitted = fit(atlas, lay, positions_of, draft=lambda atlas: draft(atlas, resolution), may_change=uv != "keep")
+    roomy = with_room_for_shape(atlas, resolution)
+    fitted = fit(roomy, lay, positions_of, draft=lambda atlas: draft(atlas, resolution), may_change=uv != "keep")
     progress("Sampling the surface", 0.8)
     layout = fitted.layout
     ((centre, scale),) = frame
