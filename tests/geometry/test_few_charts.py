@@ -134,7 +134,7 @@ def test_a_small_component_becomes_few_charts(shape: Mesh) -> None:
     found = charting(surface.opposite, label, uv)
     assert judge(found.uv, found.inner, found.chart, found.charts).good.all()
     area = 60.0 * 0.6 * 64**2  # so large that the shape has about a hundred pixels
-    budget = budget_of(64, area * np.linalg.norm(np.ptp(shape.vertices, axis=0)) ** 2 / 40)
+    budget = budget_of(64, float(area * np.linalg.norm(np.ptp(shape.vertices, axis=0)) ** 2 / 40))
     fewer = united(surface, found, budget, np.inf, lambda stage, part: None)
     assert fewer.charts <= max(found.charts // 4, 2)
     assert judge(fewer.uv, fewer.inner, fewer.chart, fewer.charts).good.all()

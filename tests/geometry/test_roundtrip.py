@@ -33,8 +33,9 @@ CASES = [(name, resolution) for name in MESHES for resolution in (64, 256)]
 CASES += [("water_bottle_pbr.glb", 1024), ("spot_obj/spot.obj", 1024), ("flight_helmet_multimaterial.glb", 256)]
 NEAR = {64: 2.5e-3, 256: 3e-4, 1024: 1e-5}
 """Mean distance between the surfaces, over the diagonal."""
-NEAR_IN_LOOK = {"flight_helmet_multimaterial.glb": 0.08}
-"""Its parts of metal and of leather touch: what is nearest to a point of the one is at times the other's."""
+TOUCHING = {"flight_helmet_multimaterial.glb": 1.4}
+"""How much more its look may differ: its parts of metal and leather touch, and what is nearest to a point of the one is
+at times the other's."""
 COARSE_ONLY_PARTLY = frozenset({"ribbons_thin_400.glb"})
 """At 64 pixels 400 ribbons have ten pixels each: present, but not near."""
 
@@ -87,6 +88,7 @@ def test_the_look_is_what_it_was(case: tuple[str, int, dict[str, Any], dict[str,
         return
     errors = quality["attributes"]
     assert errors["albedo_psnr"] is None or errors["albedo_psnr"] >= 28
-    assert max(errors["metalness_rmse"], errors["roughness_rmse"]) <= NEAR_IN_LOOK.get(name, 0.05)
-    assert errors["normal_angle"] <= 8
+    slack = TOUCHING.get(name, 1.0)
+    assert max(errors["metalness_rmse"], errors["roughness_rmse"]) <= 0.05 * slack
+    assert errors["normal_angle"] <= 8 * slack
     assert 0.3 <= report["occupancy"] <= 1
