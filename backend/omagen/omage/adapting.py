@@ -84,10 +84,9 @@ def rolled_out(atlas: Atlas, which: np.ndarray, convex: bool) -> Atlas:
     uv = np.where(
         (chart < np.searchsorted(kept, atlas.charts))[:, None, None], uv, evened(corners, uv, chart, len(kept))
     )
-    least = None if atlas.least is None else np.ones((len(kept), 2))
+    least = atlas.least
     if least is not None:
-        old = kept < atlas.charts
-        least[old] = atlas.least[kept[old]]
+        least = np.concatenate([least, np.ones((count - atlas.charts, 2))])[kept]
     return replace(atlas, uv=uv, chart=chart, mirrored=np.zeros(len(kept), bool), least=least)
 
 

@@ -215,9 +215,10 @@ def draft(atlas: Atlas, resolution: int) -> tuple[Layout, dict[str, int]]:
     for _ in range(GUESSES):
         grids = drawing.at(scale)
         taken = int(np.count_nonzero(grids.mask)) + gutter_of(resolution) * int((grids.following >= 0).sum())
-        if taken <= PACKABLE * resolution**2:
+        step = float(np.sqrt(PACKABLE * resolution**2 / taken))
+        if abs(step - 1) < 0.02:
             break
-        scale *= max(np.sqrt(PACKABLE * resolution**2 / taken), 0.5)
+        scale *= min(max(step, 0.5), 2.0)
     return lay_apart(atlas, scale)
 
 
