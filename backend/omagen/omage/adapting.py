@@ -22,6 +22,9 @@ ROOM_FOR_SHAPE: Final = 0.25
 """Share of the picture that they may take together."""
 THIN: Final = 6
 """Pixels: charts that measure less are enlarged in that direction first."""
+LEAST_ROLLED: Final = 3.0
+LEAST_CONVEX: Final = 5.0
+"""Pixels that what has been rolled out measures: around a tube three points at least, around what is worse more."""
 GROWTH: Final = 1.5
 """By how much other charts are enlarged."""
 
@@ -84,9 +87,9 @@ def rolled_out(atlas: Atlas, which: np.ndarray, convex: bool) -> Atlas:
     uv = np.where(
         (chart < np.searchsorted(kept, atlas.charts))[:, None, None], uv, evened(corners, uv, chart, len(kept))
     )
-    least = atlas.least
-    if least is not None:
-        least = np.concatenate([least, np.ones((count - atlas.charts, 2))])[kept]
+    least = np.ones((atlas.charts, 2)) if atlas.least is None else atlas.least
+    new = np.full((count - atlas.charts, 2), LEAST_CONVEX if convex else LEAST_ROLLED)
+    least = np.concatenate([least, new])[kept]
     return replace(atlas, uv=uv, chart=chart, mirrored=np.zeros(len(kept), bool), least=least)
 
 

@@ -17,7 +17,7 @@ from omagen.shapes import Mesh
 FLAT: Final = 1e-9
 """Twice the area over the longest edge squared, below which a face has no area."""
 LIFT: Final = 2e-6
-MOST_LIFT: Final = 1e-4
+MOST_LIFT: Final = 1e-3
 """How far off its opposite edge a corner of such a face is moved at least and at most, over the edge's length."""
 
 
