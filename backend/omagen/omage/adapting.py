@@ -93,6 +93,42 @@ def rolled_out(atlas: Atlas, which: np.ndarray, convex: bool) -> Atlas:
     return replace(atlas, uv=uv, chart=chart, mirrored=np.zeros(len(kept), bool), least=least)
 
 
+def parted(atlas: Atlas, which: np.ndarray) -> tuple[Atlas, Atlas]:
+    """`atlas` without the components that have some of the faces `which` (F,) bool, and these components alone."""
+    component = face_components(atlas.faces)
+    is_part = np.zeros(int(component.max()) + 1, bool)
+    is_part[component[which]] = True
+    return _only(atlas, ~is_part[component]), _only(atlas, is_part[component])
+
+
+def together(one: Atlas, other: Atlas) -> Atlas:
+    """Two parts of an atlas as one again."""
+    least = [np.ones((part.charts, 2)) if part.least is None else part.least for part in (one, other)]
+    return replace(
+        one,
+        faces=np.concatenate([one.faces, other.faces]),
+        source_face=np.concatenate([one.source_face, other.source_face]),
+        uv=np.concatenate([one.uv, other.uv]),
+        chart=np.concatenate([one.chart, other.chart + np.int32(one.charts)]),
+        mirrored=np.concatenate([one.mirrored, other.mirrored]),
+        least=np.concatenate(least),
+    )
+
+
+def _only(atlas: Atlas, faces: np.ndarray) -> Atlas:
+    """`atlas` with only the `faces` (F,) bool, which are whole charts."""
+    kept, chart = np.unique(atlas.chart[faces], return_inverse=True)
+    return replace(
+        atlas,
+        faces=np.ascontiguousarray(atlas.faces[faces]),
+        source_face=atlas.source_face[faces],
+        uv=np.ascontiguousarray(atlas.uv[faces]),
+        chart=chart.astype(np.int32),
+        mirrored=atlas.mirrored[kept],
+        least=None if atlas.least is None else atlas.least[kept],
+    )
+
+
 def without_smallest(atlas: Atlas, area: np.ndarray, share: float, given_up: dict[str, int]) -> Atlas:
     """`atlas` without its smallest components, so many that about `share` of the charts stay."""
     from scipy.sparse import coo_array
@@ -114,13 +150,4 @@ def without_smallest(atlas: Atlas, area: np.ndarray, share: float, given_up: dic
     stays = np.isin(component, order[:kept])
     given_up["dropped_components"] = given_up.get("dropped_components", 0) + len(used) - kept
     given_up["dropped_faces"] = given_up.get("dropped_faces", 0) + int((~stays).sum())
-    _, chart = np.unique(atlas.chart[stays], return_inverse=True)
-    return replace(
-        atlas,
-        faces=np.ascontiguousarray(atlas.faces[stays]),
-        source_face=atlas.source_face[stays],
-        uv=np.ascontiguousarray(atlas.uv[stays]),
-        chart=chart.astype(np.int32),
-        mirrored=np.zeros(int(chart.max()) + 1, bool),
-        least=None if atlas.least is None else atlas.least[np.unique(atlas.chart[stays])],
-    )
+    return _only(atlas, stays)

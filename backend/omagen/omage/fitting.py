@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from omagen.omage.adapting import enlarged, rolled_out, split_charts
+from omagen.omage.adapting import enlarged, parted, rolled_out, split_charts, together
 from omagen.omage.approximation import approximated
 from omagen.omage.atlas import Atlas, uniform_density
 from omagen.omage.charts.stretch import double_areas
-from omagen.omage.layout import Layout
+from omagen.omage.layout import Layout, lay_apart
 from omagen.omage.locate import Samples, locate_samples
 from omagen.omage.seams import sample_seams, strained_charts
 from omagen.omage.surface_points import interpolate_exactly
@@ -23,12 +23,13 @@ from omagen.protocol import ErrorCode, OmagenError
 
 ROUNDS: Final = 4
 """How often the layout may be made anew because charts are strained, and have to be halved."""
-ENLARGEMENTS: Final = 8
-"""How often it may be made anew because charts are torn, and have to be enlarged."""
-ROLL_OUT: Final = (1, 4)
+DRAFTS: Final = 8
+REPEATS: Final = 5
+"""How often a draft, and the whole, may be made anew because charts are torn."""
+ROLL_OUT: Final = (1, 3)
 """At these steps what is still torn is put into single charts instead, at the second into convex ones."""
-PATIENCE_S: Final = 25.0
-"""After this time nothing is begun anew."""
+PATIENCE_S: Final = 60.0
+"""After this time nothing is begun anew, so that what takes long by itself does not take several times as long."""
 ENLARGED_SHARE: Final = 0.05
 """Of the pixels: charts with more are not enlarged."""
 MOST_GROWTH: Final = 6.0
@@ -61,22 +62,23 @@ def fit(
     lay: Lay,
     positions_of: Callable[[np.ndarray], np.ndarray],
     *,
-    draft: Lay | None = None,
+    scale_of: Callable[[Atlas], float] | None = None,
     may_change: bool = True,
 ) -> Fitted:
     """Draw `atlas` with `lay`. Charts whose borders do not fit their pixels are halved, those that would decode torn
     are enlarged, and all is laid out again; not so where it may not change.
 
-    `draft` lays out like `lay`, but quickly and only about: most of that is settled with it. `positions_of` turns the
-    vertices (V, 3) float32 of an atlas that was laid out into positions (V, 3) float64.
+    `scale_of` says, for an atlas that is not placed, at how many pixels a unit `lay` is likely to arrive: most of that
+    is settled on drafts of this scale. `positions_of` turns the vertices (V, 3) float32 of an atlas that was laid out
+    into positions (V, 3) float64.
     """
     split = 0
-    if draft and may_change and not atlas.placed:
-        atlas, split = _settled(atlas, draft, positions_of)
+    if scale_of and may_change and not atlas.placed:
+        atlas, split = _settled(atlas, scale_of(atlas), positions_of)
     best: Fitted | None = None
     begin = time.monotonic()
     rounds = ROUNDS if may_change else 0
-    for enlargements in range(ENLARGEMENTS + 1):
+    for step in range(REPEATS + 1):
         try:
             drawn = _drawn(atlas, lay, positions_of, rounds)
         except OmagenError as problem:
@@ -98,27 +100,35 @@ def fit(
                 break
             atlas = replace(atlas, least=None)
             continue
-        small = _small(torn, drawn)
-        is_late = enlargements == ENLARGEMENTS or time.monotonic() > begin + PATIENCE_S
+        small = _small(torn, drawn, _room(drawn))
+        is_late = step == REPEATS or time.monotonic() > begin + PATIENCE_S
         if not small.any() or not may_change or is_late:
             break
-        atlas = _mended(drawn.layout, small, enlargements)
+        atlas = _mended(drawn.layout, small, step)
     assert best is not None
     return best
 
 
-def _settled(atlas: Atlas, draft: Lay, positions_of: Callable[[np.ndarray], np.ndarray]) -> tuple[Atlas, int]:
-    """`atlas` with charts halved and enlarged until a draft of it shows no more need, and how many were halved."""
+def _settled(atlas: Atlas, scale: float, positions_of: Callable[[np.ndarray], np.ndarray]) -> tuple[Atlas, int]:
+    """`atlas` with charts halved and enlarged until a draft of it shows no more need, and how many were halved.
+
+    Components do not matter to each other, so what has come out whole is not drawn again.
+    """
+    whole: Atlas | None = None
+    room: _Room | None = None
     split, begin = 0, time.monotonic()
-    for step in range(ENLARGEMENTS):
-        drawn = _drawn(atlas, draft, positions_of, ROUNDS if step == 0 else 0)
+    for step in range(DRAFTS):
+        drawn = _drawn(atlas, lambda atlas: lay_apart(atlas, scale), positions_of, ROUNDS if step == 0 else 0)
         atlas, split = drawn.layout.atlas, split + drawn.counts["split_charts"]
         torn = torn_charts(drawn.layout, drawn.samples, drawn.points.astype(np.float32), drawn.positions)
-        small = _small(torn, drawn)
+        room = room or _room(drawn)
+        small = _small(torn, drawn, room)
         if not small.any() or time.monotonic() > begin + PATIENCE_S:
             break
-        atlas = _mended(drawn.layout, small, step)
-    return atlas, split
+        rest, atlas = parted(_mended(drawn.layout, small, step), small[atlas.chart])
+        if len(rest.faces):
+            whole = rest if whole is None else together(whole, rest)
+    return (atlas if whole is None else together(whole, atlas)), split
 
 
 def _mended(layout: Layout, torn: np.ndarray, step: int) -> Atlas:
@@ -165,13 +175,24 @@ def _drawn(atlas: Atlas, lay: Lay, positions_of: Callable[[np.ndarray], np.ndarr
     return _Drawn(layout, samples, points, positions, counts, rounds)
 
 
-def _small(torn: np.ndarray, drawn: _Drawn) -> np.ndarray:
+class _Room(NamedTuple):
+    pixels: int
+    """Of all charts together"""
+    density: float
+    """Pixels a unit of area, in the frame of the positions"""
+
+
+def _room(drawn: _Drawn) -> _Room:
+    pixels = len(drawn.samples.chart)
+    return _Room(pixels, pixels / max(float(double_areas(drawn.positions[drawn.layout.atlas.faces]).sum()) / 2, 1e-300))
+
+
+def _small(torn: np.ndarray, drawn: _Drawn, room: _Room) -> np.ndarray:
     """(C,) bool: of the charts that are `torn` those that may become larger at the cost of all others."""
     atlas = drawn.layout.atlas
-    area = np.bincount(atlas.chart, double_areas(drawn.positions[atlas.faces]), atlas.charts)
+    area = np.bincount(atlas.chart, double_areas(drawn.positions[atlas.faces]), atlas.charts) / 2
     pixels = np.bincount(drawn.samples.chart, minlength=atlas.charts)
-    total = len(drawn.samples.chart)
-    return torn & (pixels < np.minimum(ENLARGED_SHARE * total, MOST_GROWTH * total * area / area.sum() + FEW))
+    return torn & (pixels < np.minimum(ENLARGED_SHARE * room.pixels, MOST_GROWTH * room.density * area + FEW))
 
 
 def _losses(counts: dict[str, int]) -> tuple[int, int]:

@@ -205,8 +205,8 @@ def _expected_scale(area: np.ndarray, resolution: int) -> float:
     return float(np.sqrt(EXPECTED_FILL * resolution**2 / max(area.sum(), 1e-300)))
 
 
-def draft(atlas: Atlas, resolution: int) -> tuple[Layout, dict[str, int]]:
-    """The charts of an atlas that is not placed about as large as packing will leave them, but not yet packed.
+def likely_scale(atlas: Atlas, resolution: int) -> float:
+    """Pixels a unit at which the charts of an atlas that is not placed will about fit.
 
     Many small charts take more room than their area, and leave less for the others.
     """
@@ -219,7 +219,7 @@ def draft(atlas: Atlas, resolution: int) -> tuple[Layout, dict[str, int]]:
         if abs(step - 1) < 0.02:
             break
         scale *= min(max(step, 0.5), 2.0)
-    return lay_apart(atlas, scale)
+    return scale
 
 
 def lay_apart(atlas: Atlas, scale: float) -> tuple[Layout, dict[str, int]]:
