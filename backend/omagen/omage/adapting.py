@@ -12,7 +12,7 @@ from omagen.omage.atlas import Atlas
 from omagen.omage.charts.halving import second_halves
 from omagen.omage.charts.improving import evened
 from omagen.omage.charts.topology import connected_faces, opposite_half_edges, restricted
-from omagen.omage.charts.uniting import in_one_chart
+from omagen.omage.charts.uniting import Outline, in_one_chart
 from omagen.omage.grids import Grids, chart_frames
 from omagen.protocol import ErrorCode, OmagenError
 
@@ -67,10 +67,10 @@ def enlarged(atlas: Atlas, grids: Grids, which: np.ndarray) -> Atlas:
     return replace(atlas, least=np.where(which[:, None], np.maximum(np.ceil(wanted), least), least))
 
 
-def rolled_out(atlas: Atlas, which: np.ndarray, convex: bool) -> Atlas:
+def rolled_out(atlas: Atlas, which: np.ndarray, outline: Outline) -> Atlas:
     """`atlas` with each component that has one of the charts `which` (C,) bool in a single chart, where possible.
 
-    `convex` as in `in_one_chart`.
+    `outline` as in `in_one_chart`.
     """
     component = face_components(atlas.faces)
     opposite, chart, uv = opposite_half_edges(atlas.faces), atlas.chart.copy(), atlas.uv.copy()
@@ -78,7 +78,7 @@ def rolled_out(atlas: Atlas, which: np.ndarray, convex: bool) -> Atlas:
     count = atlas.charts
     for number in np.unique(component[which[atlas.chart]]):
         part = np.flatnonzero(component == number)
-        flat = in_one_chart(corners[part], restricted(opposite, part), convex)
+        flat = in_one_chart(corners[part], restricted(opposite, part), outline)
         if flat is not None:
             uv[part], chart[part] = flat[0], count
             count += 1
@@ -88,7 +88,7 @@ def rolled_out(atlas: Atlas, which: np.ndarray, convex: bool) -> Atlas:
         (chart < np.searchsorted(kept, atlas.charts))[:, None, None], uv, evened(corners, uv, chart, len(kept))
     )
     least = np.ones((atlas.charts, 2)) if atlas.least is None else atlas.least
-    new = np.full((count - atlas.charts, 2), LEAST_CONVEX if convex else LEAST_ROLLED)
+    new = np.full((count - atlas.charts, 2), LEAST_ROLLED if outline == "own" else LEAST_CONVEX)
     least = np.concatenate([least, new])[kept]
     return replace(atlas, uv=uv, chart=chart, mirrored=np.zeros(len(kept), bool), least=least)
 

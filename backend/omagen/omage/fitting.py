@@ -14,6 +14,7 @@ from omagen.omage.adapting import enlarged, parted, rolled_out, split_charts, to
 from omagen.omage.approximation import approximated
 from omagen.omage.atlas import Atlas, uniform_density
 from omagen.omage.charts.stretch import double_areas
+from omagen.omage.charts.uniting import Outline
 from omagen.omage.layout import Layout, lay_apart
 from omagen.omage.locate import Samples, locate_samples
 from omagen.omage.seams import sample_seams, strained_charts
@@ -24,10 +25,10 @@ from omagen.protocol import ErrorCode, OmagenError
 ROUNDS: Final = 4
 """How often the layout may be made anew because charts are strained, and have to be halved."""
 DRAFTS: Final = 8
-REPEATS: Final = 5
+REPEATS: Final = 6
 """How often a draft, and the whole, may be made anew because charts are torn."""
-ROLL_OUT: Final = (1, 3)
-"""At these steps what is still torn is put into single charts instead, at the second into convex ones."""
+ROLL_OUT: Final[dict[int, Outline]] = {1: "own", 3: "rectangle", 5: "lens"}
+"""At these steps what is still torn is put into single charts of such an outline instead."""
 PATIENCE_S: Final = 60.0
 """After this time nothing is begun anew, so that what takes long by itself does not take several times as long."""
 ENLARGED_SHARE: Final = 0.05
@@ -135,7 +136,7 @@ def _mended(layout: Layout, torn: np.ndarray, step: int) -> Atlas:
     """The atlas of `layout` changed so that its charts `torn` (C,) bool may come out whole when laid out again."""
     atlas = uniform_density(layout.atlas)
     if step in ROLL_OUT:  # more pixels do not help all of them
-        return rolled_out(atlas, torn, convex=step == ROLL_OUT[-1])
+        return rolled_out(atlas, torn, ROLL_OUT[step])
     return enlarged(atlas, layout.grids, torn)
 
 

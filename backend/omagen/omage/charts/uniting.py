@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array, diags_array
@@ -44,6 +44,7 @@ CROWDED: Final = 1 / 16
 better apart, because seams keep the creases along which charts tend to be cut."""
 
 
+Outline = Literal["own", "lens", "rectangle"]
 Way = Callable[[np.ndarray, np.ndarray, np.ndarray], Iterator[np.ndarray]]
 """From points (V, 3) of triangles with an area of one half, the vertices of each (F, 3) and those around the border to
 places in the plane (V, 2), the best first."""
@@ -91,17 +92,19 @@ def _small_components(surface: Surface, found: Charting, budget: Budget) -> np.n
     return wanted[np.argsort(-charts[wanted] / faces[wanted], kind="stable")]
 
 
-def in_one_chart(corners: np.ndarray, opposite: np.ndarray, convex: bool) -> tuple[np.ndarray, np.ndarray] | None:
+def in_one_chart(corners: np.ndarray, opposite: np.ndarray, outline: Outline) -> tuple[np.ndarray, np.ndarray] | None:
     """`uv` (N, 3, 2) and `inner` (3N,) of a connected surface in one chart, distorted as it may be.
 
-    `corners` (N, 3, 3) float64, `opposite` (3N,) int32. `convex`: with a rounded outline, without anything thin that
-    pixels could not hold. None where nothing lies flat, or where it would take long.
+    `corners` (N, 3, 3) float64, `opposite` (3N,) int32. `outline`: the surface's own, or a convex one, that of a lens
+    or of nearly a rectangle, which pixels can hold. None where nothing lies flat, or where it would take long.
     """
     if len(corners) > MOST_FACES:
         return None
     inner = _opened(corners, opposite)
     best, least = None, np.inf
-    for uv, stretch, spread in _ways_to_flatten(corners, inner, (_convex_only,) if convex else WAYS):
+    for uv, stretch, spread in _ways_to_flatten(
+        corners, inner, WAYS if outline == "own" else (_lens,) if outline == "lens" else (_rectangle,)
+    ):
         if (price := np.log2(stretch) + spread) < least:
             best, least = uv, price
         if least <= TOLERABLE:
@@ -229,7 +232,7 @@ def _symmetric_dirichlet(points: np.ndarray, face_vertex: np.ndarray, border: np
     """The best first; it may wind over itself, which those on the way to it from the convex one do less and less."""
     import igl
 
-    place = _convex(points, face_vertex, border)
+    place = _convex(points, face_vertex, border, rounded=True)
     if not (signed_areas(place[face_vertex]) > 0).all():
         return
     energy = igl.MappingEnergyType.SYMMETRIC_DIRICHLET
@@ -243,15 +246,19 @@ def _symmetric_dirichlet(points: np.ndarray, face_vertex: np.ndarray, border: np
 WAYS: Final[tuple[Way, ...]] = (_conformal, _symmetric_dirichlet)
 
 
-def _convex_only(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray) -> Iterator[np.ndarray]:
-    yield _convex(points, face_vertex, border)
+def _lens(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray) -> Iterator[np.ndarray]:
+    yield _convex(points, face_vertex, border, rounded=True)
 
 
-def _convex(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray) -> np.ndarray:
-    """(V, 2): `border` on a lens as long as it is, every other vertex at a mean of its neighbours; area one half."""
+def _rectangle(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray) -> Iterator[np.ndarray]:
+    yield _convex(points, face_vertex, border, rounded=False)
+
+
+def _convex(points: np.ndarray, face_vertex: np.ndarray, border: np.ndarray, rounded: bool) -> np.ndarray:
+    """(V, 2): `border` on a curve as long as it is, every other vertex at a mean of its neighbours; area one half."""
     vertices = len(points)
     place = np.zeros((vertices, 2))
-    place[border] = _lens(points[border])
+    place[border] = _around(points[border], rounded)
     inside = np.setdiff1d(np.arange(vertices), border)
     if len(inside):
         rows = _mean_value_weights(points, face_vertex)[inside]
@@ -279,22 +286,23 @@ def _mean_value_weights(points: np.ndarray, face_vertex: np.ndarray) -> csr_arra
     return coo_array(entries, shape=(size, size)).tocsr()
 
 
-def _lens(loop: np.ndarray) -> np.ndarray:
+def _around(loop: np.ndarray, rounded: bool) -> np.ndarray:
     """(B, 2): points of a convex curve of area one half, in the order and at the distances of `loop` (B, 3).
 
-    Its tips are where the loop is halved and farthest from itself, so that what is cut open along a path lies out long.
+    A lens of two sine waves, or not so `rounded` a superellipse of fourth degree, which is nearly a rectangle. Its ends
+    are where the loop is halved and farthest from itself, so that what is cut open along a path lies out long.
     """
     step = np.linalg.norm(np.roll(loop, -1, axis=0) - loop, axis=1)
     step = np.maximum(step, 1e-3 * step.mean())
     at = np.concatenate([[0], np.cumsum(step)])
     across = np.searchsorted(at[:-1], (at[:-1] + at[-1] / 2) % at[-1]) % len(loop)
-    tip = int(np.argmax(np.linalg.norm(loop[across] - loop, axis=1)))
-    share = 2 * ((at[:-1] - at[tip]) / at[-1] % 1)  # 0 at one tip, 1 at the other
+    end = int(np.argmax(np.linalg.norm(loop[across] - loop, axis=1)))
+    share = 2 * ((at[:-1] - at[end]) / at[-1] % 1)  # 0 at one end, 1 at the other
     length = max(at[-1] / 2, 1.0)
-    width = np.pi / (4 * length)  # half the lens's, whose sides are sine waves
     side = np.where(share <= 1, -1.0, 1.0)
     along = np.where(share <= 1, share, 2 - share)
-    return np.stack([length * along, side * width * np.sin(np.pi * along)], axis=1)
+    width = np.pi / 4 * np.sin(np.pi * along) if rounded else 0.27 * (1 - (2 * along - 1) ** 4) ** 0.25
+    return np.stack([length * along, side * width / length], axis=1)
 
 
 def _upright(place: np.ndarray) -> np.ndarray:
