@@ -101,11 +101,10 @@ def fit(
                 break
             atlas = replace(atlas, least=None)
             continue
-        small = _small(torn, drawn, _room(drawn))
         is_late = step == REPEATS or time.monotonic() > begin + PATIENCE_S
-        if not small.any() or not may_change or is_late:
+        if not torn.any() or not may_change or is_late:
             break
-        atlas = _mended(drawn.layout, small, step)
+        atlas = _mended(drawn.layout, torn, _small(torn, drawn, _room(drawn)), step)
     assert best is not None
     return best
 
@@ -123,21 +122,26 @@ def _settled(atlas: Atlas, scale: float, positions_of: Callable[[np.ndarray], np
         atlas, split = drawn.layout.atlas, split + drawn.counts["split_charts"]
         torn = torn_charts(drawn.layout, drawn.samples, drawn.points.astype(np.float32), drawn.positions)
         room = room or _room(drawn)
-        small = _small(torn, drawn, room)
-        if not small.any() or time.monotonic() > begin + PATIENCE_S:
+        if not torn.any() or time.monotonic() > begin + PATIENCE_S:
             break
-        rest, atlas = parted(_mended(drawn.layout, small, step), small[atlas.chart])
+        mended = _mended(drawn.layout, torn, _small(torn, drawn, room), step)
+        rest, atlas = parted(mended, torn[atlas.chart])
         if len(rest.faces):
             whole = rest if whole is None else together(whole, rest)
     return (atlas if whole is None else together(whole, atlas)), split
 
 
-def _mended(layout: Layout, torn: np.ndarray, step: int) -> Atlas:
-    """The atlas of `layout` changed so that its charts `torn` (C,) bool may come out whole when laid out again."""
+def _mended(layout: Layout, torn: np.ndarray, small: np.ndarray, step: int) -> Atlas:
+    """The atlas of `layout` changed so that its charts `torn` (C,) bool may come out whole when laid out again.
+
+    Those of them that are `small` become larger or are rolled out, the others are halved.
+    """
     atlas = uniform_density(layout.atlas)
-    if step in ROLL_OUT:  # more pixels do not help all of them
-        return rolled_out(atlas, torn, ROLL_OUT[step])
-    return enlarged(atlas, layout.grids, torn)
+    if small.any():
+        if step in ROLL_OUT:  # more pixels do not help all of them
+            return rolled_out(atlas, small, ROLL_OUT[step])
+        atlas = enlarged(atlas, layout.grids, small)
+    return split_charts(atlas, layout.boundary.twin, torn & ~small)
 
 
 class _Drawn(NamedTuple):
