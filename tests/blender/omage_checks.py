@@ -202,7 +202,7 @@ def check_the_slider_waits_and_newer_wishes_take_the_place_of_older_ones():
         part("timers").pump()
         time.sleep(0.01)
     assert obj.omage.resolution == 64 and runtime().tasks[-2] is last
-    manager.omagen_resolution = 40
+    manager.omagen_resolution = 2048  # takes longer than the slider waits
     time.sleep(0.4)
     part("timers").pump()
     manager.omagen_resolution = 48
