@@ -15,6 +15,7 @@ from omagen.omage.corners import smooth_normals
 from omagen.omage.frame import to_omage_frame
 from omagen.omage.layout import Layout
 from omagen.omage.locate import Samples
+from omagen.omage.surface_points import interpolate
 from omagen.omage.triangulate import Surface, build_surface
 
 RISKY: Final = 400
@@ -70,11 +71,9 @@ def _decoded(layout: Layout, samples: Samples, position: np.ndarray, seen: np.nd
     labels, seam = np.full(layout.size, -1, np.int32), np.full(layout.size, -1, np.int32)
     place = np.zeros((*layout.size, 3), np.float32)
     labels[row, column], seam[row, column], place[row, column] = chart, samples.seam[seen], position[seen]
-    corners = smooth_normals(layout.atlas.vertices, layout.atlas.faces)[samples.face[seen]]
-    bary = samples.bary[seen]
-    shading = (
-        corners[:, 0] * (1 - bary.sum(axis=1))[:, None] + corners[:, 1] * bary[:, :1] + corners[:, 2] * bary[:, 1:]
-    )
+    normals = smooth_normals(layout.atlas.vertices, layout.atlas.faces)
+    corner = np.arange(normals.shape[0] * 3, dtype=np.int32).reshape(-1, 3)
+    shading = interpolate(normals.reshape(-1, 3), corner, samples.face[seen], samples.bary[seen])
     normal = np.zeros((*layout.size, 3), np.float32)
     normal[row, column] = to_omage_frame(shading / np.maximum(np.linalg.norm(shading, axis=1, keepdims=True), 1e-12))
     surface = build_surface(labels, place, seam, normal)

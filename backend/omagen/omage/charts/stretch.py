@@ -15,15 +15,20 @@ def double_areas(corners: np.ndarray) -> np.ndarray:
 def _double_areas(corners: np.ndarray) -> np.ndarray:
     area = np.empty(len(corners))
     for f in range(len(corners)):
-        total = 0.0
-        for k in range(3):
-            m, n = (k + 1) % 3, (k + 2) % 3
-            um, un = corners[f, 1, m] - corners[f, 0, m], corners[f, 1, n] - corners[f, 0, n]
-            vm, vn = corners[f, 2, m] - corners[f, 0, m], corners[f, 2, n] - corners[f, 0, n]
-            part = um * vn - un * vm
-            total += part * part
-        area[f] = np.sqrt(total)
+        area[f] = _double_area(corners, f)
     return area
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _double_area(corners: np.ndarray, f: int) -> float:
+    total = 0.0
+    for k in range(3):
+        m, n = (k + 1) % 3, (k + 2) % 3
+        um, un = corners[f, 1, m] - corners[f, 0, m], corners[f, 1, n] - corners[f, 0, n]
+        vm, vn = corners[f, 2, m] - corners[f, 0, m], corners[f, 2, n] - corners[f, 0, n]
+        part = um * vn - un * vm
+        total += part * part
+    return np.sqrt(total)
 
 
 def anisotropy(corners: np.ndarray, uv: np.ndarray) -> np.ndarray:
@@ -42,14 +47,7 @@ def _measured(corners: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarr
             aa += a * a
             ab += a * b
             bb += b * b
-        square = 0.0
-        for k in range(3):
-            m, n = (k + 1) % 3, (k + 2) % 3
-            um, un = corners[f, 1, m] - corners[f, 0, m], corners[f, 1, n] - corners[f, 0, n]
-            vm, vn = corners[f, 2, m] - corners[f, 0, m], corners[f, 2, n] - corners[f, 0, n]
-            part = um * vn - un * vm
-            square += part * part
-        area[f] = np.sqrt(square)
+        area[f] = _double_area(corners, f)
         au, av = uv[f, 1, 0] - uv[f, 0, 0], uv[f, 1, 1] - uv[f, 0, 1]
         bu, bv = uv[f, 2, 0] - uv[f, 0, 0], uv[f, 2, 1] - uv[f, 0, 1]
         flat[f] = abs(au * bv - av * bu)

@@ -218,3 +218,9 @@ def _group_order(labels: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarra
         order[filled[group]] = member
         filled[group] += 1
     return order, start
+
+
+def put_back(inner: np.ndarray, part: np.ndarray, faces: np.ndarray) -> None:
+    """Write into `inner` (3F,) what `part` (3N,) says of the distinct `faces` (N,): the reverse of `restricted`."""
+    half = (3 * faces[:, None] + np.arange(3)).reshape(-1)
+    inner[half] = np.where(part >= 0, 3 * faces[part // 3] + part % 3, -1)

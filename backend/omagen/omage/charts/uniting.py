@@ -23,7 +23,7 @@ from omagen.omage.charts.opening import opened
 from omagen.omage.charts.preparation import Surface
 from omagen.omage.charts.relaxation import relaxed
 from omagen.omage.charts.stretch import chart_stretch, double_areas
-from omagen.omage.charts.topology import chart_vertices, connected_faces, group_order, restricted
+from omagen.omage.charts.topology import chart_vertices, connected_faces, group_order, put_back, restricted
 from omagen.omage.charts.validity import judge, signed_areas
 
 MOST_FAILURES: Final = 3
@@ -58,11 +58,11 @@ def united(surface: Surface, found: Charting, budget: Budget, deadline: float, p
     begin = time.monotonic()
     corners = surface.corners()
     inner, uv = found.inner.copy(), found.uv.copy()
-    wanted = _small_components(surface, found, budget)
+    charts = _charts_of_components(surface, found)
+    wanted = _small_components(surface, charts, budget)
     if len(wanted) == 0:
         return found
     faces, start = group_order(surface.component, surface.components)
-    charts = _charts_of_components(surface, found)
     for number, component in enumerate(wanted):
         progress("Joining small charts", number / len(wanted))
         if time.monotonic() > begin + PATIENCE_SHARE * (deadline - begin):
@@ -71,8 +71,7 @@ def united(surface: Surface, found: Charting, budget: Budget, deadline: float, p
         flat = _few_charts(corners[part], restricted(surface.opposite, part), budget, int(charts[component]))
         if flat is not None:
             uv[part], joined = flat
-            half = (3 * part[:, None] + np.arange(3)).reshape(-1)
-            inner[half] = np.where(joined >= 0, 3 * part[joined // 3] + joined % 3, -1)
+            put_back(inner, joined, part)
     chart, count = connected_faces(inner)
     return Charting(chart, uv, inner, count)
 
@@ -82,9 +81,8 @@ def _charts_of_components(surface: Surface, found: Charting) -> np.ndarray:
     return np.bincount(surface.component[first], minlength=surface.components)
 
 
-def _small_components(surface: Surface, found: Charting, budget: Budget) -> np.ndarray:
+def _small_components(surface: Surface, charts: np.ndarray, budget: Budget) -> np.ndarray:
     """Components that have several charts, small ones on average; those where trying costs least for it first."""
-    charts = _charts_of_components(surface, found)
     total = np.bincount(surface.component, weights=surface.double_area, minlength=surface.components) / 2
     faces = np.bincount(surface.component, minlength=surface.components)
     is_crowded = total < CROWDED * charts * budget.small_area
@@ -139,8 +137,7 @@ def _few_charts(
         flat = _flattened(corners[part], joined, limits)
         if flat is not None:
             uv[part] = flat
-            half = (3 * part[:, None] + np.arange(3)).reshape(-1)
-            inner[half] = np.where(joined >= 0, 3 * part[joined // 3] + joined % 3, -1)
+            put_back(inner, joined, part)
             finished += 1
         elif len(part) == 1:
             return None
