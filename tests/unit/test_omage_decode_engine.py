@@ -11,7 +11,7 @@ import pytest
 from chart_pictures import side_by_side, sphere_charts
 from omagen.engines import describe_engines
 from omagen.engines.decode.engine import DecodeEngine
-from omagen.finish import write_shape
+from omagen.finish.writing import write_shape
 from omagen.geometry.quality import quality_report
 from omagen.io.meshes import read_mesh
 from omagen.omage.files import read_omage, write_omage

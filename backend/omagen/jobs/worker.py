@@ -119,7 +119,7 @@ class Worker:
             return self._inbox.get()
 
     def _run(self, order: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
-        from omagen.finish import write_shape
+        from omagen.finish.writing import write_shape
 
         request = Request.from_json(order["request"])
         files = {id: Path(path) for id, path in order["files"].items()}

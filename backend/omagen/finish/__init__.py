@@ -1,0 +1,1 @@
+"""From any raw surface to a clean, textured mesh, and from an engine's output to files."""
