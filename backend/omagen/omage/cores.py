@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from typing import Any, Final, TypeVar
 
 MOST_THREADS: Final = 8
@@ -20,12 +22,38 @@ def cores() -> int:
 
 
 def on_cores(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`work` of every item, in their order; the first error is raised once all that began has ended."""
+    """`work` of every item, in their order; an error is raised once all that began has ended. May be nested."""
     items = list(items)
-    if len(items) < 2 or cores() < 2:
-        return [work(item) for item in items]
-    with ThreadPoolExecutor(min(cores(), len(items))) as pool:
-        return list(pool.map(work, items))
+    results: dict[int, Result] = {}
+    waiting = deque(enumerate(items))
+
+    def drain() -> None:
+        while True:
+            try:
+                number, item = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                results[number] = work(item)
+            except BaseException:
+                waiting.clear()
+                raise
+
+    helpers = [_pool().submit(drain) for _ in range(min(cores(), len(items)) - 1)]
+    try:
+        drain()
+    finally:  # those that found no thread are not needed any more
+        wait([helper for helper in helpers if not helper.cancel()])
+    for helper in helpers:
+        if not helper.cancelled():
+            helper.result()
+    return [results[number] for number in range(len(items))]
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Kept, as starting threads takes longer than many a piece of work."""
+    return ThreadPoolExecutor(MOST_THREADS - 1)
 
 
 def in_parts(count: int, size: int, work: Callable[[slice], Any]) -> None:

@@ -14,7 +14,7 @@ from omagen.omage.atlas import Atlas, UvChoice, make_atlas
 from omagen.omage.cores import in_parts
 from omagen.omage.fitting import Fitted, fit
 from omagen.omage.frame import normalise_vertices, to_omage_frame
-from omagen.omage.layout import Layout, lay_out, likely_scale
+from omagen.omage.layout import Layout, draft_scale, lay_out
 from omagen.omage.quality import encode_report
 from omagen.omage.raster_dilation import dilate_all
 from omagen.omage.surface import PART, blank_samples, sample_surface
@@ -65,7 +65,7 @@ def encode_with_layout(
 
     roomy = with_room_for_shape(atlas, resolution)
     fitted = fit(
-        roomy, lay, positions_of, scale_of=lambda atlas: likely_scale(atlas, resolution), may_change=uv != "keep"
+        roomy, lay, positions_of, scale_of=lambda atlas: draft_scale(atlas, resolution), may_change=uv != "keep"
     )
     progress("Sampling the surface", 0.8)
     layout = fitted.layout

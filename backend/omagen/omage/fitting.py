@@ -63,19 +63,19 @@ def fit(
     lay: Lay,
     positions_of: Callable[[np.ndarray], np.ndarray],
     *,
-    scale_of: Callable[[Atlas], float] | None = None,
+    scale_of: Callable[[Atlas], float | None] | None = None,
     may_change: bool = True,
 ) -> Fitted:
     """Draw `atlas` with `lay`. Charts whose borders do not fit their pixels are halved, those that would decode torn
     are enlarged, and all is laid out again; not so where it may not change.
 
     `scale_of` says, for an atlas that is not placed, at how many pixels a unit `lay` is likely to arrive: most of that
-    is settled on drafts of this scale. `positions_of` turns the vertices (V, 3) float32 of an atlas that was laid out
-    into positions (V, 3) float64.
+    is settled on drafts of this scale, if it names one. `positions_of` turns the vertices (V, 3) float32 of an atlas
+    that was laid out into positions (V, 3) float64.
     """
     split = 0
-    if scale_of and may_change and not atlas.placed:
-        atlas, split = _settled(atlas, scale_of(atlas), positions_of)
+    if scale_of and may_change and not atlas.placed and (scale := scale_of(atlas)):
+        atlas, split = _settled(atlas, scale, positions_of)
     best: Fitted | None = None
     begin = time.monotonic()
     rounds = ROUNDS if may_change else 0

@@ -31,6 +31,9 @@ PACKABLE: Final = 0.8
 """Share of the picture that charts and gutters may take."""
 GUESSES: Final = 4
 """Scales tried to find what fits about."""
+ROOMY_AREA: Final = 100.0
+ROOMY_WIDTH: Final = 3.0
+"""Pixels, and pixels for each of the longest way across: charts with as much of both have never been seen torn."""
 SPLITS: Final = 6
 """Rounds in which charts that cannot be drawn as what they are get halved."""
 
@@ -205,12 +208,15 @@ def _expected_scale(area: np.ndarray, resolution: int) -> float:
     return float(np.sqrt(EXPECTED_FILL * resolution**2 / max(area.sum(), 1e-300)))
 
 
-def likely_scale(atlas: Atlas, resolution: int) -> float:
+def draft_scale(atlas: Atlas, resolution: int) -> float | None:
     """Pixels a unit at which the charts of an atlas that is not placed will about fit.
 
-    Many small charts take more room than their area, and leave less for the others.
+    Many small charts take more room than their area, and leave less for the others. None where all charts are so large
+    that a draft would find nothing wrong with them.
     """
     scale = _expected_scale(_areas(atlas), resolution)
+    if _are_roomy(atlas, scale):
+        return None
     drawing = _Drawing(atlas, _boundary(atlas, atlas.uv, 1 / scale))
     for _ in range(GUESSES):
         grids = drawing.at(scale)
@@ -220,6 +226,15 @@ def likely_scale(atlas: Atlas, resolution: int) -> float:
             break
         scale *= min(max(step, 0.5), 2.0)
     return scale
+
+
+def _are_roomy(atlas: Atlas, scale: float) -> bool:
+    """Whether at `scale` pixels a unit every chart has many pixels, and is not thin."""
+    a, b = atlas.uv[:, 1] - atlas.uv[:, 0], atlas.uv[:, 2] - atlas.uv[:, 0]
+    area = np.bincount(atlas.chart, np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]), atlas.charts) / 2 * scale**2
+    low, high = chart_frames(atlas.uv, atlas.chart, atlas.charts)
+    across = np.linalg.norm(high - low, axis=1) * scale
+    return bool((area >= np.maximum(ROOMY_AREA, ROOMY_WIDTH * across)).all())
 
 
 def lay_apart(atlas: Atlas, scale: float) -> tuple[Layout, dict[str, int]]:

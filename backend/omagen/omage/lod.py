@@ -19,7 +19,7 @@ from omagen.omage.corners import corner_uv, smooth_normals, stored_normals
 from omagen.omage.encode import check_resolution, sample_materials
 from omagen.omage.fitting import fit
 from omagen.omage.frame import restore_vertices, to_omage_frame
-from omagen.omage.layout import counter_clockwise, lay_apart, lay_out, likely_scale
+from omagen.omage.layout import counter_clockwise, draft_scale, lay_apart, lay_out
 from omagen.omage.materials import material_of
 from omagen.omage.patches import chart_labels
 from omagen.omage.surface import sample_surface
@@ -88,7 +88,7 @@ class _Source:
             atlas,
             lambda atlas: lay_out(atlas, resolution, keep=False, progress=progress),
             _as_positions,
-            scale_of=lambda atlas: likely_scale(atlas, resolution),
+            scale_of=lambda atlas: draft_scale(atlas, resolution),
         )
         missing = {name: None for name in MAPS if getattr(omage, name) is None}
         return replace(
