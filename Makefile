@@ -15,13 +15,13 @@ demo: ## a photograph becomes an object in Blender: out/demo.blend, out/demo.glb
 	@$(PREPARE) backend cpu && $(RUN) tools/demo.py $(if $(IMAGE),"$(IMAGE)")
 
 test: ## all tests
-	@$(PREPARE) backend cpu dev && $(PREPARE) blender && $(RUN) -m pytest $(ARGS)
+	@$(PREPARE) backend cpu dev networks && $(PREPARE) blender && $(RUN) -m pytest $(ARGS)
 
 lint: ## ruff and pyright
-	@$(PREPARE) backend cpu dev && $(RUN) -m ruff check && $(RUN) -m ruff format --check && $(RUN) -m pyright
+	@$(PREPARE) backend cpu dev networks && $(RUN) -m ruff check && $(RUN) -m ruff format --check && $(RUN) -m pyright
 
 bench: ## measure the claims of the README
-	@$(PREPARE) backend cpu dev && $(PREPARE) blender && $(RUN) -m benchmarks $(ARGS)
+	@$(PREPARE) backend cpu dev networks && $(PREPARE) blender && $(RUN) -m benchmarks $(ARGS)
 
 extension: ## the extension for Blender: dist/omagen-VERSION.zip
 	@$(PREPARE) backend && $(RUN) tools/extension.py

@@ -24,6 +24,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 BACKEND: Final = ROOT / ".venv"
 BLENDER: Final = ROOT / ".venv-blender"
 BLENDER_MODULE: Final = "bpy==4.5.15"
+CONSTRAINTS: Final = ROOT / "tools" / "constraints.txt"
 STAMP: Final = "omagen.json"
 LOG: Final = "install.log"
 CANCELLED: Final = 130
@@ -42,14 +43,19 @@ def main() -> int:
 def prepare_backend(folder: Path, extras: set[str]) -> int:
     """Install this repository, editable, with `extras` and those that are already in `folder`."""
     project = (ROOT / "pyproject.toml").read_bytes()
-    wanted = {"project": fingerprint(tomllib.loads(project.decode())["project"]), "place": str(ROOT)}
+    wanted = {
+        "project": fingerprint([tomllib.loads(project.decode())["project"], CONSTRAINTS.read_text()]),
+        "place": str(ROOT),
+    }
     have = read_stamp(folder)
     extras |= set(have.get("extras", ()))
     stamp = {**wanted, "extras": sorted(extras)}
     if have == stamp and works(folder):
         return prepare_kernels(folder)
     target = f"{ROOT}[{','.join(sorted(extras))}]" if extras else str(ROOT)
-    status = install(folder, ["--editable", target], stamp, "the backend (about 800 MB on disk)")
+    packages = ["--constraint", str(CONSTRAINTS), "--editable", target]
+    size = "3 GB on disk, more with CUDA" if "networks" in extras else "800 MB on disk"
+    status = install(folder, packages, stamp, f"the backend (about {size})")
     return status or prepare_kernels(folder)
 
 
