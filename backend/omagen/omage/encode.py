@@ -15,6 +15,7 @@ from omagen.omage.cores import in_parts
 from omagen.omage.fitting import Fitted, fit
 from omagen.omage.frame import normalise_vertices, to_omage_frame
 from omagen.omage.layout import Layout, draft_scale, lay_out
+from omagen.omage.opacity import opacity_in_mode
 from omagen.omage.quality import encode_report
 from omagen.omage.raster_dilation import dilate_all
 from omagen.omage.surface import PART, blank_samples, sample_surface
@@ -134,14 +135,10 @@ def _opacity(mesh: Mesh, face: np.ndarray, opacity: np.ndarray) -> tuple[np.ndar
     """
     if (opacity >= 1).all():
         return opacity, "OPAQUE"
-    modes = np.array([material.alpha_mode for material in mesh.materials])
-    cutoffs = np.array([material.alpha_cutoff for material in mesh.materials], np.float32).clip(1e-3, 1 - 1e-3)
+    masked = np.array([material.alpha_mode == "MASK" for material in mesh.materials])
     index = np.zeros(len(face), np.int32) if mesh.material_index is None else mesh.material_index[face]
-    is_masked, cutoff = (modes == "MASK")[index], cutoffs[index]
-    if (opacity[~is_masked] < 1).any():
-        return np.where(is_masked, (opacity >= cutoff).astype(np.float32), opacity), "BLEND"
-    below, above = 0.5 * opacity / cutoff, 0.5 + 0.5 * (opacity - cutoff) / (1 - cutoff)
-    return np.where(is_masked, np.where(opacity < cutoff, below, above), opacity).astype(np.float32), "MASK"
+    mode: AlphaMode = "BLEND" if (opacity[~masked[index]] < 1).any() else "MASK"
+    return opacity_in_mode(mesh, face, opacity, mode), mode
 
 
 def _source_layout(mesh: Mesh, layout: Layout) -> np.ndarray:

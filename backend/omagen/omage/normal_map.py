@@ -29,14 +29,15 @@ def tangent_normal_map(mesh: Mesh, normal: np.ndarray) -> np.ndarray:
     resolution = len(normal)
     tangents, sign = corner_tangents(mesh)
     face, bary = raster_faces(mesh.uv.astype(np.float64) * resolution, resolution, resolution)
-    local, known = _local(face, bary, mesh.normals, tangents, sign, from_omage_frame(normal).astype(np.float32))
+    wanted = from_omage_frame(normal).astype(np.float32)
+    local, known = to_tangent_space(face, bary, mesh.normals, tangents, sign, wanted)
     # The triangles end half a pixel of the mesh's own resolution inside the charts.
     local = dilate(local, known, EXTENT)
     return np.ascontiguousarray(np.round(local[::-1] * 127.5 + 127.5).clip(0, 255).astype(np.uint8))
 
 
 @numba.njit(cache=True, nogil=True)
-def _local(
+def to_tangent_space(
     face: np.ndarray, bary: np.ndarray, normals: np.ndarray, tangents: np.ndarray, sign: np.ndarray, wanted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """`wanted` (R, R, 3) in the frame of tangent, bitangent and normal, (0, 0, 1) where unknown; (R, R) where known."""
