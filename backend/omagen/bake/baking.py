@@ -9,7 +9,8 @@ from typing import Final, Literal
 import numpy as np
 
 from omagen.bake.correspondence import Correspondence, same_faces
-from omagen.bake.occlusion import Cells, occlusion_of
+from omagen.bake.occlusion import occlusion_of
+from omagen.bake.surface_texels import SurfaceTexels
 from omagen.bake.texels import Samples, TexelLayout, density, interpolated_normals
 from omagen.bake.textures import Planes, material_of
 from omagen.geometry.rays import RayCaster
@@ -106,14 +107,15 @@ class _Baking:
         mode = _alpha_mode(self._high)
         planes = Planes.blank(texels, self._maps, mode)
         count = np.zeros(texels, np.uint8)
-        cells = Cells.blank(texels) if "occlusion" in self._maps else None
+        places = np.full(texels, -1, np.int32), np.zeros((texels, 2), np.float32), np.zeros(texels, np.float32)
+        pitch = 1 / np.maximum(self._density, 1e-12)
         for turn, samples in enumerate(self._layout.samples(self._each)):
             done = min(turn / self._each, 1.0)
             partners = self._partners(samples, done)
             self._progress("Sampling the surface", 0.05 + 0.6 * (done + 0.7 / self._each))
             self._add(planes, samples, partners)
-            if cells is not None:
-                self._note_places(cells, samples, partners)
+            for plane, values in zip(places, (partners.face, partners.bary, pitch[samples.face]), strict=True):
+                plane[samples.pixel] = values
             count[samples.pixel] += 1
         planes.covered = count > 0
         share = 1 / np.maximum(count, 1).astype(np.float32)
@@ -121,16 +123,23 @@ class _Baking:
             plane *= share[:, None] if plane.ndim == 2 else share
         if planes.opacity is not None and (planes.opacity[planes.covered] >= 1).all():
             planes.opacity, planes.alpha_mode = None, "OPAQUE"
-        if cells is not None:
-            caster = RayCaster(self._high.vertices, self._high.faces)
-            planes.occlusion = occlusion_of(
-                cells,
-                planes.covered,
-                self._layout.size,
-                caster,
-                lambda part: self._progress("Occlusion", 0.65 + 0.25 * part),
-            )
+        if "occlusion" in self._maps:
+            at = np.flatnonzero(planes.covered)
+            planes.occlusion = np.zeros(texels, np.float32)
+            planes.occlusion[at] = self._occlusion(at, *(plane[at] for plane in places))
         return planes
+
+    def _occlusion(self, pixel: np.ndarray, face: np.ndarray, bary: np.ndarray, pitch: np.ndarray) -> np.ndarray:
+        """(N,) float32 of texels `pixel`, which show points of `high`: real ones, as means would lie beneath it."""
+        high = self._high
+        assert high.normals is not None
+        position = interpolate_exactly(high.vertices.astype(np.float64), high.faces, face, bary)
+        normal = interpolated_normals(high.normals, face, bary)
+        texels = SurfaceTexels(pixel, position, normal, face_normals(high)[face], pitch)
+        caster = RayCaster(high.vertices, high.faces)
+        return occlusion_of(
+            texels, self._layout.size, caster, lambda part: self._progress("Occlusion", 0.65 + 0.25 * part)
+        )
 
     def _partners(self, samples: Samples, done: float) -> _Partners:
         if self._correspondence is None:
@@ -167,15 +176,6 @@ class _Baking:
                 surface.normal[None],
             )
             planes.normal[at] += local[0]
-
-    def _note_places(self, cells: Cells, samples: Samples, partners: _Partners) -> None:
-        """Note where on `high` the samples are, and which way it faces there."""
-        assert self._high.normals is not None
-        at, face, bary = samples.pixel, partners.face, partners.bary
-        cells.position[at] = interpolate_exactly(self._high.vertices.astype(np.float64), self._high.faces, face, bary)
-        cells.normal[at] = interpolated_normals(self._high.normals, face, bary)
-        cells.facing[at] = face_normals(self._high)[face]
-        cells.pitch[at] = 1 / np.maximum(self._density[samples.face], 1e-12)
 
 
 def _alpha_mode(mesh: Mesh) -> Literal["OPAQUE", "MASK", "BLEND"]:

@@ -7,11 +7,12 @@ points use the same rays, turned with the normal, so neighbours agree without no
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from omagen.bake.surface_texels import SurfaceTexels
+from omagen.bake.thinning import spread, thinned
 from omagen.geometry.directions import cosine_directions
 from omagen.geometry.rays import RayCaster
 
@@ -27,67 +28,42 @@ HORIZON: Final = 0.02
 PART: Final = 2**18
 
 
-@dataclass
-class Cells:
-    """Where each of T texels is on the surface: a point that is there, as a mean would lie beneath it."""
+def occlusion_of(texels: SurfaceTexels, size: int, caster: RayCaster, progress: Callable[[float], None]) -> np.ndarray:
+    """(N,) float32: 1 where nothing is hidden, 0 where everything is.
 
-    position: np.ndarray
-    """(T, 3) float64"""
-    normal: np.ndarray
-    """(T, 3) float32"""
-    facing: np.ndarray
-    """(T, 3) float32: normals of the faces themselves"""
-    pitch: np.ndarray
-    """(T,) float32: metres from a texel to the next"""
-
-    @classmethod
-    def blank(cls, texels: int) -> Cells:
-        def plane(kind: type) -> np.ndarray:
-            return np.zeros((texels, 3), kind)
-
-        return cls(plane(np.float64), plane(np.float32), plane(np.float32), np.zeros(texels, np.float32))
-
-
-def occlusion_of(
-    cells: Cells, covered: np.ndarray, size: int, caster: RayCaster, progress: Callable[[float], None]
-) -> np.ndarray:
-    """(T,) float32: 1 where nothing is hidden, 0 where everything is; only the texels `covered` (T,) count.
-
-    Where there are more of them than the budget serves, some are computed and the others take theirs from computed
-    ones nearby that lie on the same part of the surface.
+    Where there are more texels than the budget serves, some are computed and the others take theirs from computed ones
+    nearby that lie on the same part of the surface.
     """
-    texels = np.flatnonzero(covered)
+    count = len(texels.pixel)
     stride = 1
-    while len(texels) * FEWEST > BUDGET * stride**2:
+    while count * FEWEST > BUDGET * stride**2:
         stride += 1
-    chosen = texels if stride == 1 else _chosen(texels, size, stride)
+    chosen = np.arange(count) if stride == 1 else thinned(texels.pixel, size, stride)
     rays = int(np.clip(BUDGET // max(len(chosen), 1), FEWEST, MOST))
-    openness = np.zeros(len(covered), np.float32)
-    openness[chosen] = _openness(cells, chosen, caster, rays, progress)
+    openness = np.zeros(count, np.float32)
+    openness[chosen] = _openness(texels.part(chosen), caster, rays, progress)
     if stride > 1:
-        others = np.setdiff1d(texels, chosen, assume_unique=True)
-        values, found = _spread(cells, chosen, openness, others, size, stride)
-        openness[others] = values
+        others = np.setdiff1d(np.arange(count), chosen, assume_unique=True)
+        values, found = spread(texels, chosen, openness[chosen, None], others, size, stride)
+        openness[others] = values[:, 0]
         missing = others[~found][: BUDGET // FEWEST]
-        openness[missing] = _openness(cells, missing, caster, FEWEST, lambda part: progress(1.0))
+        openness[missing] = _openness(texels.part(missing), caster, FEWEST, progress)
     return openness
 
 
-def _openness(
-    cells: Cells, texels: np.ndarray, caster: RayCaster, rays: int, progress: Callable[[float], None]
-) -> np.ndarray:
-    """(N,) float32 by `rays` rays from each of `texels` (N,)."""
+def _openness(texels: SurfaceTexels, caster: RayCaster, rays: int, progress: Callable[[float], None]) -> np.ndarray:
+    """(N,) float32 by `rays` rays from each of `texels`."""
+    count = len(texels.pixel)
     local = cosine_directions(rays).astype(np.float32)
-    size = float(np.ptp(cells.position[texels], axis=0).max()) if len(texels) else 1.0
-    result = np.ones(len(texels), np.float32)
+    size = float(np.ptp(texels.position, axis=0).max()) if count else 1.0
+    result = np.ones(count, np.float32)
     step = max(PART // rays, 1)
-    for begin in range(0, len(texels), step):
-        progress(begin / len(texels))
-        part = texels[begin : begin + step]
-        normal, facing = cells.normal[part], cells.facing[part]
-        along = np.einsum("rk,nkc->nrc", local, _frames(normal))
-        counts = np.einsum("nrc,nc->nr", along, facing) > HORIZON
-        origin = cells.position[part] + (LIFT * size) * (facing + normal)
+    for begin in range(0, count, step):
+        progress(begin / count)
+        part = texels.part(slice(begin, begin + step))
+        along = np.einsum("rk,nkc->nrc", local, _frames(part.normal))
+        counts = np.einsum("nrc,nc->nr", along, part.facing) > HORIZON
+        origin = part.position + (LIFT * size) * (part.facing + part.normal)
         row, _ = np.nonzero(counts)
         hidden = np.zeros(counts.shape, bool)
         hidden[counts] = caster.occluded(origin[row], along[counts])
@@ -104,41 +80,3 @@ def _frames(normal: np.ndarray) -> np.ndarray:
     first = np.stack([1 + sign * x * x * a, sign * b, -sign * x], axis=1)
     second = np.stack([b, sign + y * y * a, -y], axis=1)
     return np.stack([first, second, normal], axis=1)
-
-
-def _chosen(texels: np.ndarray, size: int, stride: int) -> np.ndarray:
-    """One of `texels` in each square of `stride` texels a side, as near its middle as there is, ascending."""
-    row, column = texels // size, texels % size
-    across = -(-size // stride)
-    cell = row // stride * across + column // stride
-    off = (row % stride - stride / 2 + 0.5) ** 2 + (column % stride - stride / 2 + 0.5) ** 2
-    order = np.lexsort((texels, off, cell))
-    first = np.ones(len(order), bool)
-    first[1:] = cell[order][1:] != cell[order][:-1]
-    return np.sort(texels[order[first]])
-
-
-def _spread(
-    cells: Cells, chosen: np.ndarray, values: np.ndarray, others: np.ndarray, size: int, stride: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Means (M,) at the texels `others` of the values of `chosen` around them, by nearness in space and by normal.
-
-    And where (M,) anything near enough was found.
-    """
-    across = -(-size // stride)
-    of_cell = np.full((across + 2, across + 2), -1, np.int64)
-    of_cell[chosen // size // stride + 1, chosen % size // stride + 1] = chosen
-    total, weight = np.zeros(len(others), np.float32), np.zeros(len(others), np.float32)
-    row, column = others // size // stride, others % size // stride
-    for down in range(3):
-        for right in range(3):
-            there = of_cell[row + down, column + right]
-            near = np.flatnonzero(there >= 0)
-            here, there = others[near], there[near]
-            apart = ((cells.position[here] - cells.position[there]) ** 2).sum(1)
-            reach = (cells.pitch[here] * stride) ** 2
-            agree = (cells.normal[here] * cells.normal[there]).sum(1).clip(0, 1) ** 4
-            share = (agree * np.exp(-apart / np.maximum(0.5 * reach, 1e-300))).astype(np.float32)
-            total[near] += share * values[there]
-            weight[near] += share
-    return total / np.maximum(weight, 1e-12), weight > 0.02

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from omagen.omage.raster import raster_faces
+from omagen.omage.raster import count_overlap, raster_faces
 from omagen.omage.surface_points import interpolate, interpolate_exactly
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Mesh
@@ -79,6 +79,10 @@ class TexelLayout:
         pixel, first = np.unique(middle[held, 1] * size + middle[held, 0], return_index=True)
         first, pixel = first[missed[pixel]], pixel[missed[pixel]]
         yield Samples(pixel, self._face[held[first]], np.full((len(pixel), 2), 1 / 3, np.float32))
+
+    def cover_count(self) -> np.ndarray:
+        """(size, size) int32: how many faces lie over each texel's middle; row 0 at v = 0."""
+        return count_overlap(self._uv * self.size, self.size, self.size)
 
     def positions(self, samples: Samples) -> np.ndarray:
         """(N, 3) float64"""
