@@ -11,7 +11,7 @@ from . import wrapped_text
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     header, body = layout.panel("OMAGEN_models", default_closed=True)
-    header.label(text="Background Removal Models")
+    header.label(text="Models")
     if body is None:
         return
     now = runtime.peek()
@@ -44,6 +44,8 @@ def _draw_model(box: bpy.types.UILayout, context: bpy.types.Context, model: Json
         row.operator("omagen.model_download", text=size, icon="IMPORT").model = model["id"]
     use = "commercial use allowed" if model.get("commercial") else "no commercial use"
     wrapped_text.draw(box, context, f"{model.get('description', '')}\n{model.get('licence', 'No licence')}, {use}.")
+    if model.get("folder"):
+        wrapped_text.draw(box, context, f"Your own folder is used: {model['folder']}", icon="FILE_FOLDER")
     if model.get("error"):
         error = model["error"]
         text = (

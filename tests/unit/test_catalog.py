@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from omagen import catalog
-from omagen.catalog import MODELS, Downloads, Model, ModelState, find, model_path
+from omagen.catalog import MODELS, Downloads, FileModel, ModelState, find, model_path
 from omagen.protocol import ErrorCode, OmagenError
 
 CONTENT = random.Random(1).randbytes(3_000_000)
@@ -28,10 +28,10 @@ class Publisher(ThreadingHTTPServer):
         self.serve: Callable[[_Handler], None] = whole
 
     @property
-    def model(self) -> Model:
+    def model(self) -> FileModel:
         url = f"http://127.0.0.1:{self.server_port}/weights.onnx"
         digest = hashlib.md5(CONTENT).hexdigest()
-        return Model("tiny", "Tiny", "", "weights.onnx", url, len(CONTENT), digest, "MIT", True, "")
+        return FileModel("tiny", "Tiny", "", "weights.onnx", url, len(CONTENT), digest, "MIT", True, "")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -267,7 +267,7 @@ def test_too_little_space_is_told_before_anything_is_fetched(
 
 def test_models_are_found_only_when_they_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMAGEN_DATA", str(tmp_path))
-    model = MODELS[0]
+    model = next(m for m in MODELS if isinstance(m, FileModel))
     path = model_path(tmp_path, model)
     assert find(model.id) is None
     path.parent.mkdir(parents=True)
@@ -292,8 +292,8 @@ def test_deleting_removes_the_file_and_unknown_models_are_refused(publisher: Pub
 
 
 @pytest.mark.skipif(importlib.util.find_spec("rembg") is None, reason="rembg is not installed")
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
-def test_addresses_and_hashes_are_the_ones_rembg_publishes(model: Model) -> None:
+@pytest.mark.parametrize("model", [m for m in MODELS if isinstance(m, FileModel)], ids=lambda model: model.id)
+def test_addresses_and_hashes_are_the_ones_rembg_publishes(model: FileModel) -> None:
     spec = importlib.util.find_spec("rembg")
     assert spec is not None
     assert spec.origin is not None

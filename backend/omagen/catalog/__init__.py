@@ -2,6 +2,6 @@
 
 from omagen.catalog.downloads import Downloads, ModelState, ModelStatus
 from omagen.catalog.installed import find, model_path
-from omagen.catalog.models import MODELS, Model
+from omagen.catalog.models import MODELS, FileModel, HubModel, Model
 
-__all__ = ["MODELS", "Downloads", "Model", "ModelState", "ModelStatus", "find", "model_path"]
+__all__ = ["MODELS", "Downloads", "FileModel", "HubModel", "Model", "ModelState", "ModelStatus", "find", "model_path"]

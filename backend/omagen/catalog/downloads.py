@@ -11,9 +11,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from omagen.catalog.fetch import fetch, part_path
-from omagen.catalog.installed import is_installed, model_path
-from omagen.catalog.models import MODELS, Model
+from omagen.catalog import installed
+from omagen.catalog.fetch import fetch
+from omagen.catalog.hub import fetch_repository
+from omagen.catalog.models import MODELS, FileModel, Model
+from omagen.catalog.remote_file import RemoteFile
 from omagen.protocol import ErrorCode, Json, OmagenError
 
 log = logging.getLogger(__name__)
@@ -31,8 +33,10 @@ class ModelStatus:
     model: Model
     state: ModelState
     progress: float = 0.0
-    """The part of the file that is here, 0 to 1; a broken-off download goes on from there."""
+    """The part of it that is here, 0 to 1; a broken-off download goes on from there."""
     error: OmagenError | None = None
+    folder: Path | None = None
+    """The user's own, which stands in for a download"""
 
     def to_json(self) -> Json:
         return {
@@ -41,6 +45,7 @@ class ModelStatus:
             "installed": self.state is ModelState.INSTALLED,
             "progress": round(self.progress, 4),
             "error": self.error.to_json() if self.error else None,
+            "folder": str(self.folder) if self.folder else None,
         }
 
 
@@ -59,15 +64,13 @@ class Downloads:
     def status(self, id: str) -> ModelStatus:
         """Raises `OmagenError` (input) for an unknown model, as all methods do."""
         model = self._model(id)
-        path = model_path(self._data, model)
         with self._lock:
             download = self._downloads.get(id)
         if download and download.running:
             return ModelStatus(model, ModelState.DOWNLOADING, download.progress)
-        if is_installed(path, model):
-            return ModelStatus(model, ModelState.INSTALLED, 1.0)
-        part = part_path(path)
-        have = part.stat().st_size / model.size if part.exists() else 0.0
+        if installed.is_installed(self._data, model):
+            return ModelStatus(model, ModelState.INSTALLED, 1.0, folder=installed.own_folder(self._data, model))
+        have = min(1.0, installed.bytes_present(self._data, model) / model.size)
         if download and download.error:
             return ModelStatus(model, ModelState.FAILED, have, download.error)
         return ModelStatus(model, ModelState.ABSENT, have)
@@ -75,11 +78,10 @@ class Downloads:
     def start(self, id: str) -> ModelStatus:
         """Begin or go on downloading; does nothing for a model that is here or on its way."""
         model = self._model(id)
-        path = model_path(self._data, model)
         with self._lock:
             current = self._downloads.get(id)
-            if not is_installed(path, model) and not (current and current.running):
-                self._downloads[id] = _Download(model, path, after=current)
+            if not installed.is_installed(self._data, model) and not (current and current.running):
+                self._downloads[id] = _Download(model, self._data, after=current)
         return self.status(id)
 
     def wait(self, id: str, timeout: float | None = None) -> ModelStatus:
@@ -90,17 +92,21 @@ class Downloads:
             download.thread.join(timeout)
         return self.status(id)
 
+    def use(self, id: str, folder: Path) -> ModelStatus:
+        """Let the user's own folder stand in for a download; raises `OmagenError` (input) where it cannot."""
+        installed.use_folder(self._data, self._model(id), folder)
+        return self.status(id)
+
     def delete(self, id: str) -> None:
-        """Remove a model; a download is broken off and what has arrived of it is removed."""
-        path = model_path(self._data, self._model(id))
+        """Remove a model; a download is broken off and what has arrived of it is removed. A user's folder stays."""
+        model = self._model(id)
         with self._lock:
             download = self._downloads.get(id)
             if download and download.running:
                 download.cancel(discard=True)
             else:
                 self._downloads.pop(id, None)
-                part_path(path).unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+                installed.remove(self._data, model)
 
     def close(self) -> None:
         """Break off all downloads; they can be resumed."""
@@ -118,11 +124,11 @@ class Downloads:
 class _Download:
     """One download on its own thread."""
 
-    def __init__(self, model: Model, path: Path, after: _Download | None) -> None:
-        """`after`: a cancelled download of the same file, which must have let go of it first."""
+    def __init__(self, model: Model, data: Path, after: _Download | None) -> None:
+        """`after`: a cancelled download of the same model, which must have let go of it first."""
         self.progress = 0.0
         self.error: OmagenError | None = None
-        self._model, self._path, self._after = model, path, after
+        self._model, self._data, self._after = model, data, after
         self._cancelled = threading.Event()
         self._discard = False
         self.thread = threading.Thread(target=self._run, name=f"download {model.id}", daemon=True)
@@ -141,9 +147,10 @@ class _Download:
             self._after.thread.join()
             self._after = None
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._path.with_name(self._path.name + ".lock"), timeout=0):
-                fetch(self._model, self._path, self._on_progress)
+            place = installed.model_place(self._data, self._model)
+            place.mkdir(parents=True, exist_ok=True)
+            with FileLock(place / "download.lock", timeout=0):
+                self._fetch(place)
         except OmagenError as error:
             if error.code is not ErrorCode.CANCELLED:
                 log.exception("download of %s failed", self._model.id)
@@ -160,9 +167,17 @@ class _Download:
                 "The backend's log has the details.",
             )
         if self._discard:
-            part_path(self._path).unlink(missing_ok=True)
+            installed.remove(self._data, self._model)
 
-    def _on_progress(self, fraction: float) -> None:
-        self.progress = fraction
+    def _fetch(self, place: Path) -> None:
+        model = self._model
+        if isinstance(model, FileModel):
+            file = RemoteFile(model.title, model.file, model.url, model.size, "md5", model.md5)
+            fetch(file, installed.model_path(self._data, model), self._on_progress)
+        else:
+            fetch_repository(model, place, self._on_progress)
+
+    def _on_progress(self, have: int) -> None:
+        self.progress = min(1.0, have / self._model.size)
         if self._cancelled.is_set():
             raise OmagenError(ErrorCode.CANCELLED, "The download was cancelled.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omagen.commands.exits import DONE, FAILED, tell
@@ -17,6 +18,8 @@ _EXAMPLES = """examples:
   omagen models
   omagen models download isnet-general-use
   omagen models delete u2net
+  omagen models use stable-diffusion-1.5 ~/weights/my-sd15
+      a folder of yours, laid out as the repository is, instead of a download; `delete` forgets it
 """
 
 
@@ -39,6 +42,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     delete = actions.add_parser("delete", help="remove models")
     delete.add_argument("ids", nargs="+", metavar="id")
     delete.set_defaults(run=_delete)
+    use = actions.add_parser("use", help="let a folder of yours stand in for the download of a model")
+    use.add_argument("id")
+    use.add_argument("folder", type=Path)
+    use.set_defaults(run=_use)
     add_action_options(actions)
 
 
@@ -53,7 +60,8 @@ def _list(args: argparse.Namespace) -> int:
     for status in found:
         model = status.model
         size = f"{model.size / 1e6:.0f} MB"
-        rows.append((model.id, status.state.value, size, _licence(model), model.description))
+        state = f"uses {status.folder}" if status.folder else status.state.value
+        rows.append((model.id, state, size, _licence(model), model.description))
     write_table(rows)
     return DONE
 
@@ -99,6 +107,15 @@ def _delete(args: argparse.Namespace) -> int:
     downloads = Downloads(args.data)
     for id in args.ids:
         downloads.delete(id)
+    return DONE
+
+
+def _use(args: argparse.Namespace) -> int:
+    from omagen.catalog import Downloads
+
+    status = Downloads(args.data).use(args.id, args.folder)
+    if args.json:
+        write_json(status.to_json())
     return DONE
 
 
