@@ -176,10 +176,7 @@ def _replace(obj: bpy.types.Object, arrays: ObjectArrays, geometry: bpy.types.Im
         vertex_groups.carry_over(obj.omage.original, obj)
     shown = [m for m in obj.modifiers if obj.omage.modifiers_applied and (m.show_viewport or m.show_render)]
     if shown:
-        # They are in the omage already: shown again, a mirror would mirror twice.
-        obj.omage.modifiers_off = json.dumps([(m.name, m.show_viewport, m.show_render) for m in shown])
-        for modifier in shown:
-            modifier.show_viewport = modifier.show_render = False
+        omages.turn_off(obj, shown)
         warnings.append("The modifiers are part of the decoded mesh now, and were turned off.")
     return tuple(warnings)
 

@@ -209,6 +209,13 @@ def _flat(matrix: Matrix) -> list[float]:
     return [value for column in matrix.col for value in column]
 
 
+def turn_off(obj: bpy.types.Object, modifiers: list[bpy.types.Modifier]) -> None:
+    """Hide modifiers that the object's new mesh has in it already: shown again, a mirror would mirror twice."""
+    obj.omage.modifiers_off = json.dumps([(m.name, m.show_viewport, m.show_render) for m in modifiers])
+    for modifier in modifiers:
+        modifier.show_viewport = modifier.show_render = False
+
+
 def find_image(uid: int) -> bpy.types.Image | None:
     """Images and objects are remembered by their session UIDs: undo invalidates every reference, users rename."""
     return next((image for image in bpy.data.images if image.session_uid == uid), None)

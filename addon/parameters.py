@@ -22,6 +22,8 @@ from .runtime import Runtime
 
 PICTURE, MASK = "image", "mask"
 """The two inputs for which the panel has controls of its own."""
+SELECTION = "mesh"
+"""The input that is the selected object, of engines that work on those."""
 INT_LIMIT = 2**31 - 1
 
 _shown: tuple[EngineInfo, ...] = ()
@@ -38,12 +40,23 @@ def input_attribute(id: str) -> str:
 
 
 def offered() -> list[EngineInfo]:
-    """The engines that the user chooses from: those that make objects out of something else than an omage."""
-    return [engine for engine in _shown if engine.produces == "mesh" and not _takes_omages(engine)]
+    """The engines that make new objects, out of something else than an omage."""
+    made = [engine for engine in _shown if engine.produces == "mesh" and not engine.works_on_selection]
+    return [engine for engine in made if not _takes_omages(engine)]
+
+
+def offered_for_meshes() -> list[EngineInfo]:
+    """The engines that change objects of the scene."""
+    return [engine for engine in _shown if engine.produces == "mesh" and engine.works_on_selection]
 
 
 def _takes_omages(engine: EngineInfo) -> bool:
     return any(spec.kind is InputKind.OMAGE for spec in engine.inputs)
+
+
+def mesh_engines() -> set[str]:
+    """The ids of all engines whose tasks are shown in the panel "Mesh"."""
+    return {engine.id for engine in _shown if engine.works_on_selection}
 
 
 def chosen_engine(settings: OmagenSettings) -> EngineInfo | None:
@@ -51,6 +64,19 @@ def chosen_engine(settings: OmagenSettings) -> EngineInfo | None:
     engines = offered()
     chosen = getattr(settings, "engine", "")
     return next((engine for engine in engines if engine.id == chosen), engines[0] if engines else None)
+
+
+def chosen_mesh_engine(settings: OmagenSettings) -> EngineInfo | None:
+    """The same for objects of the scene."""
+    engines = offered_for_meshes()
+    chosen = getattr(settings, "mesh_engine", "")
+    return next((engine for engine in engines if engine.id == chosen), engines[0] if engines else None)
+
+
+def own_inputs(engine: EngineInfo) -> list[InputSpec]:
+    """The inputs that have a property each: all but those for which a panel has controls of its own."""
+    hidden = {SELECTION} if engine.works_on_selection else {PICTURE, MASK}
+    return [spec for spec in engine.inputs if spec.id not in hidden]
 
 
 def is_shown(engine: EngineInfo) -> bool:
@@ -92,11 +118,14 @@ def show(engines: tuple[EngineInfo, ...]) -> None:
         bpy.utils.register_class(cls)
         _undo.callback(bpy.utils.unregister_class, cls)
         _own(attribute(engine.id), PointerProperty(type=cls))
-    items = [_item(engine.id, engine.title, engine.problem or engine.description) for engine in offered()]
-    if items:
-        _own(
-            "engine", EnumProperty(name="Engine", description="What makes the object", items=items, default=items[0][0])
-        )
+    choices = (
+        ("engine", "Engine", "What makes the object", offered()),
+        ("mesh_engine", "Work", "What is done with the selected objects", offered_for_meshes()),
+    )
+    for name, title, description, offers in choices:
+        items = [_item(engine.id, engine.title, engine.problem or engine.description) for engine in offers]
+        if items:
+            _own(name, EnumProperty(name=title, description=description, items=items, default=items[0][0]))
 
 
 def install(stack: ExitStack) -> None:
@@ -121,8 +150,7 @@ def _item(id: str, title: str, description: str) -> tuple[str, str, str, int]:
 
 def _definitions(engine: EngineInfo) -> dict[str, object]:
     definitions = {attribute(parameter.id): _definition(parameter) for parameter in engine.parameters}
-    own = (spec for spec in engine.inputs if spec.id not in {PICTURE, MASK})
-    return definitions | {input_attribute(spec.id): _input_definition(spec) for spec in own}
+    return definitions | {input_attribute(spec.id): _input_definition(spec) for spec in own_inputs(engine)}
 
 
 def _definition(parameter: Parameter) -> object:

@@ -18,6 +18,7 @@ from bpy.props import (
 from ..backend.omagen.protocol import SEED_LIMIT
 from . import cutouts, preferences, runtime
 from .runtime import Runtime
+from .scene import region
 
 
 def _picture_changed(self: OmagenSettings, context: bpy.types.Context) -> None:
@@ -62,6 +63,25 @@ class OmageSettings(bpy.types.PropertyGroup):
     )
     patch_image: BoolProperty(
         name="Patch Image", description="Also draw an image on which every chart has a colour of its own"
+    )
+
+
+class MeshSettings(bpy.types.PropertyGroup):
+    """`Scene.omagen.mesh`: what the backend need not know of. Its engines' own settings are added by `parameters`."""
+
+    apply_modifiers: BoolProperty(
+        name="Apply Modifiers",
+        description="Send the objects as their modifiers make them. Otherwise modifiers, armature and shape keys go on "
+        "working on the result",
+    )
+    region: EnumProperty(name="Region", description="What may change", items=region.ITEMS)
+    target: EnumProperty(
+        name="Result",
+        description="Where the result goes",
+        items=[
+            ("NEW", "New Object", "A copy of the object gets the result; the object itself is kept and hidden"),
+            ("REPLACE", "Replace", "The object itself gets the result, and keeps whatever need not change"),
+        ],
     )
 
 
@@ -114,6 +134,7 @@ class OmagenSettings(bpy.types.PropertyGroup):
         name="Mark as Asset", description="Put the imported object into this file's assets, with its picture as preview"
     )
     omage: PointerProperty(type=OmageSettings)
+    mesh: PointerProperty(type=MeshSettings)
 
 
 class OmagenJobItem(bpy.types.PropertyGroup):
@@ -160,4 +181,4 @@ def _own(stack: ExitStack, owner: type, name: str, definition: object) -> None:
     stack.callback(delattr, owner, name)
 
 
-CLASSES = (OmageSettings, OmagenSettings, OmagenJobItem)
+CLASSES = (OmageSettings, MeshSettings, OmagenSettings, OmagenJobItem)

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 import bpy
 
 from . import command, cutouts, level_of_detail, omages, parameters, preferences, properties, timers
-from .operators import backend, cutout, drop, generate, jobs, models, omage, omage_files, painting, setup
+from .operators import backend, cutout, drop, generate, jobs, mesh, models, omage, omage_files, painting, setup
 from .panels import image_editor, job_list, sidebar, status_bar, thumbnails
+from .panels import mesh as mesh_panel
 from .panels import omage as omage_panel
 
 CLASSES = (
@@ -20,6 +21,7 @@ CLASSES = (
     *drop.CLASSES,
     *generate.CLASSES,
     *jobs.CLASSES,
+    *mesh.CLASSES,
     *models.CLASSES,
     *omage.CLASSES,
     *omage_files.CLASSES,
@@ -27,6 +29,7 @@ CLASSES = (
     *setup.CLASSES,
     *job_list.CLASSES,
     *sidebar.CLASSES,
+    *mesh_panel.CLASSES,
     *omage_panel.CLASSES,
     *image_editor.CLASSES,
 )

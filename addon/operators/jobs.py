@@ -10,6 +10,7 @@ from bpy.props import BoolProperty, StringProperty
 from ...backend.omagen.protocol import ErrorCode, Job, OmagenError, Request
 from .. import omage_work, properties, runtime, submission
 from ..delivery import Placement, cutout_delivery, object_delivery, stored_request
+from ..mesh_delivery import Worked, result_delivery
 from ..omage_delivery import WHOLE, Decoding, Encoded, mesh_delivery, omage_delivery
 from ..task import Delivery, Task
 from .cutout import ENGINE as CUTOUT
@@ -33,6 +34,11 @@ def _delivery(context: bpy.types.Context, request: Request) -> Delivery:
     if runtime.current().produces(request.engine) == "omage":
         encoded = Encoded(title, omage_work.at_cursor(context))
         return omage_delivery(encoded, lambda geometry: omage_work.decode(bpy.context, geometry, {}, new_object=True))
+    engine = runtime.current().engines.get(request.engine)
+    if engine is not None and engine.produces == "report":
+        raise OmagenError(ErrorCode.INPUT, "This job looked at a mesh; it made nothing that could be imported.")
+    if engine is not None and engine.works_on_selection:
+        return result_delivery(Worked(title))
     if request.engine == omage_work.DECODE:
         chosen = request.parameters
         decoding = Decoding(title, omage_work.at_cursor(context), parts=str(chosen.get("parts", WHOLE)))

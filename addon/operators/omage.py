@@ -172,7 +172,7 @@ class OMAGEN_OT_omage_show(bpy.types.Operator):
 
 
 class OMAGEN_OT_omage_restore(bpy.types.Operator):
-    """Give the object back the mesh that it had before its omage was decoded. The omage stays"""
+    """Give the object back the mesh that it had before a result replaced it. Its omage stays"""
 
     bl_idname = "omagen.omage_restore"
     bl_label = "Restore Original Mesh"

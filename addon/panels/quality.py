@@ -1,4 +1,4 @@
-"""How good an omage is, in one line."""
+"""How good an omage is, in one line; how good a mesh is, in a few."""
 
 from __future__ import annotations
 
@@ -42,6 +42,33 @@ FIGURES: Final = (
 )
 
 
+def _count(value: float) -> str:
+    return f"{int(value):,}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}" if 0 < value < 0.1 else f"{value:.0%}"
+
+
+MESH_FIGURES: Final = (
+    ("triangles", "Triangles", _count),
+    ("components", "Parts", _count),
+    ("watertight", "Watertight", _count),
+    ("open_edges", "Open Edges", _count),
+    ("non_manifold_edges", "Non-Manifold Edges", _count),
+    ("degenerate_faces", "Faces without Area", _count),
+    ("self_intersections", "Self-Intersections", _count),
+    ("uv_charts", "UV Islands", _count),
+    ("uv_overlap", "UV Overlap", _share),
+    ("stretch", "UV Stretch", lambda v: f"{v:.2f}"),
+    ("fill", "UV Fill", _share),
+    ("texel_density", "Pixels per Metre", lambda v: f"{v:,.3g}"),
+    ("texture_coverage", "Textured", _share),
+)
+FAULTS: Final = frozenset({"non_manifold_edges", "degenerate_faces", "self_intersections", "uv_overlap"})
+"""What no use of a mesh wants any of"""
+
+
 def line(report: Mapping[str, Any]) -> str:
     """Everything that is known, e.g. "Chamfer 0.02 % · seams closed · 71 % used"; empty where nothing is."""
     words = SEPARATOR.join(figure.say(value) for figure, value in known(report))
@@ -52,6 +79,21 @@ def known(report: Mapping[str, Any]) -> list[tuple[Figure, float]]:
     """The figures that the report holds."""
     found = ((figure, _number(report.get(figure.key))) for figure in FIGURES)
     return [(figure, value) for figure, value in found if value is not None]
+
+
+def mesh_lines(report: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
+    """What is known of a mesh: title, value in words, and whether that is something to mend."""
+    lines = []
+    for key, title, say in MESH_FIGURES:
+        value = report.get(key)
+        if isinstance(value, Mapping) and "mean" not in value and "median" not in value:
+            continue
+        number = _number(value)
+        if isinstance(value, bool):
+            lines.append((title, "Yes" if value else "No", False))
+        elif number is not None:
+            lines.append((title, say(number), key in FAULTS and number > 0))
+    return lines
 
 
 def _number(value: Any) -> float | None:

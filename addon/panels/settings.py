@@ -63,9 +63,7 @@ def draw_engine(
         wrapped_text.draw(layout.box(), context, engine.problem, icon="ERROR", alert=True)
     group = parameters.group(settings, engine)
     column = split(layout)
-    for spec in engine.inputs:
-        if spec.id not in {parameters.PICTURE, parameters.MASK}:
-            column.prop(group, parameters.input_attribute(spec.id))
+    draw_inputs(column, group, engine)
     _draw_always_visible(column, group, engine)
     if engine.uses_seed:
         row = column.row(align=True)
@@ -81,6 +79,12 @@ def draw_parameters(
     group = parameters.group(settings, engine)
     _draw_always_visible(split(layout), group, engine, hidden)
     _draw_headings(layout, group, engine)
+
+
+def draw_inputs(layout: bpy.types.UILayout, group: bpy.types.PropertyGroup, engine: EngineInfo) -> None:
+    """What an engine takes besides the picture or the selected object."""
+    for spec in parameters.own_inputs(engine):
+        layout.prop(group, parameters.input_attribute(spec.id))
 
 
 def draw_result(layout: bpy.types.UILayout, settings: OmagenSettings) -> None:

@@ -34,7 +34,8 @@ def draw_generate(layout: bpy.types.UILayout, context: bpy.types.Context, warnin
     row.scale_y = 1.5
     row.operator("omagen.generate", icon="MESH_MONKEY")
     if now is not None:
-        progress.draw(layout, context, [t for t in now.tasks if t.engine not in omage_work.ENGINES], warnings)
+        elsewhere = omage_work.ENGINES | parameters.mesh_engines()
+        progress.draw(layout, context, [task for task in now.tasks if task.engine not in elsewhere], warnings)
 
 
 def draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context, problem: OmagenError) -> None:

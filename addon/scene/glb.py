@@ -51,6 +51,8 @@ class ObjectArrays:
     patches: np.ndarray | None = None
     """(F,) int32 from 0, the largest first: the chart that each triangle came from; None = not decoded from an omage"""
     materials: tuple[Surface, ...] = ()
+    numbers: np.ndarray | None = None
+    """(V,) int64: which vertex of the mesh that was sent each one is; None = not told"""
     provenance: dict[str, Any] = field(default_factory=dict)
     left_out: int = 0
     """Triangles of the file that no mesh can hold: collapsed, or repeated over the same vertices."""
@@ -71,6 +73,7 @@ class Primitive:
     normal: np.ndarray | None
     uv: np.ndarray | None
     color: np.ndarray | None
+    number: np.ndarray | None
     patch: np.ndarray | None
     """Of each triangle"""
 
@@ -121,6 +124,7 @@ def _read_object(data: bytes) -> ObjectArrays:
         material_index=keep.triangles(_material_index(primitives)),
         patches=keep.triangles(_patches(primitives)),
         materials=read_surfaces(document, reader.bytes_of),
+        numbers=_numbers(primitives, vertex_count),
         provenance=dict(document["asset"].get("extras", {}).get("omagen", {})),
         left_out=0 if faulty is None else int(faulty.sum()),
     )
@@ -202,10 +206,11 @@ class _Accessors:
             normal=optional("NORMAL", "VEC3"),
             uv=optional("TEXCOORD_0", "VEC2"),
             color=optional("COLOR_0", "VEC4"),
+            number=optional("_VERTEX", "SCALAR"),
             patch=self.array(extras["omagen_patch"], "SCALAR", UNSIGNED_INT) if "omagen_patch" in extras else None,
         )
         count, corners = len(primitive.position), len(primitive.indices)
-        arrays = (primitive.weld, primitive.normal, primitive.uv, primitive.color)
+        arrays = (primitive.weld, primitive.normal, primitive.uv, primitive.color, primitive.number)
         _require(all(len(a) == count for a in arrays if a is not None), "its arrays differ in length")
         _require(corners > 0 and corners % 3 == 0 and int(primitive.indices.max()) < count, "a triangle is incomplete")
         _require(primitive.patch is None or len(primitive.patch) == corners // 3, "its patches differ in length")
@@ -261,6 +266,17 @@ def _patches(primitives: list[Primitive]) -> np.ndarray | None:
         return None
     _require(all(int(patch.max()) < 2**31 for patch in arrays), "an index is out of range")
     return _joined(arrays).astype(np.int32)
+
+
+def _numbers(primitives: list[Primitive], vertex_count: int) -> np.ndarray | None:
+    told = [(p.weld, p.number) for p in primitives if p.number is not None]
+    if len(told) < len(primitives):
+        return None
+    numbers = np.full(vertex_count, -1, np.int64)
+    for weld, number in told:
+        numbers[weld] = number
+    _require(len(np.unique(numbers)) == vertex_count and int(numbers.min()) >= 0, "its vertices are numbered wrongly")
+    return numbers
 
 
 def _z_up(vectors: np.ndarray) -> np.ndarray:

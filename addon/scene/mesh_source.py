@@ -42,6 +42,8 @@ class Piece:
     materials: Sequence[MaterialSource]
     matrix: np.ndarray
     """(4, 4) float64, from the object's own frame to that of the whole"""
+    region: np.ndarray | None = None
+    """(V,) float32, 0 to 1: how much each vertex takes part; None = all do"""
 
     @property
     def triangles(self) -> int:
@@ -80,6 +82,8 @@ class Piece:
 class MeshSource:
     name: str
     pieces: Sequence[Piece]
+    is_numbered: bool = False
+    """Whether every vertex tells its number, by which it is found again in the result"""
 
     def glb(self) -> bytes:
         """A glTF 2.0 binary in glTF's frame, vertices shared as in Blender. Takes a while; fit for any thread.
@@ -90,12 +94,12 @@ class MeshSource:
         weld_start = 0
         primitives = []
         for piece in self.pieces:
-            primitives += _primitives(piece, weld_start, writer)
+            primitives += _primitives(piece, weld_start, writer, self.is_numbered)
             weld_start += len(piece.positions)
         return writer.file(self.name, primitives)
 
 
-def _primitives(piece: Piece, weld_start: int, writer: _Writer) -> list[dict[str, Any]]:
+def _primitives(piece: Piece, weld_start: int, writer: _Writer, is_numbered: bool) -> list[dict[str, Any]]:
     linear = piece.matrix[:3, :3]
     positions = _y_up(piece.positions @ linear.T + piece.matrix[:3, 3])
     # Normals go with the cofactors, which exist also where the matrix has no inverse.
@@ -123,6 +127,10 @@ def _primitives(piece: Piece, weld_start: int, writer: _Writer) -> list[dict[str
         attributes |= {f"TEXCOORD_{i}": writer.accessor(uv[first], "VEC2") for i, uv in enumerate(uvs)}
         if color is not None:
             attributes["COLOR_0"] = writer.accessor(color[first].clip(0.0, 1.0), "VEC4")
+        if is_numbered:
+            attributes["_VERTEX"] = writer.accessor((vertex[first] + weld_start).astype(np.float32), "SCALAR")
+        if piece.region is not None:
+            attributes["_REGION"] = writer.accessor(piece.region[vertex[first]], "SCALAR")
         primitive = {
             "attributes": attributes,
             "indices": writer.accessor(index.astype(np.uint32), "SCALAR"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 import bpy
@@ -73,6 +74,15 @@ class MeshReader:
                 "An omage needs a surface: choose an object with faces.",
             )
         return MeshSource(name, pieces)
+
+    def read_numbered(self, obj: bpy.types.Object, region: np.ndarray | None) -> MeshSource:
+        """One object's own mesh in its own frame, so that the result can be laid over it vertex by vertex.
+
+        `region` (V,) float32 as in `Piece`. Raises as `read` does; needs a reader that applies no modifiers.
+        """
+        whole = self.read(obj.name, [obj], obj.matrix_world)
+        (piece,) = whole.pieces
+        return replace(whole, pieces=[replace(piece, region=region)], is_numbered=True)
 
     def _pieces(self, obj: bpy.types.Object, to_frame: Callable[[Matrix], np.ndarray]) -> Iterator[Piece]:
         if obj.mode == "SCULPT" and obj.use_dynamic_topology_sculpting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import bpy
@@ -11,7 +12,7 @@ from .glb import ObjectArrays
 from .write_mesh import fill
 
 DECODED: Final = "omagen_decoded"
-"""Custom property of meshes that decoding made, which may be thrown away; all others are the user's."""
+"""Custom property of meshes that a result brought, which may be thrown away; all others are the user's."""
 
 
 def is_replaceable(obj: bpy.types.Object | None) -> bool:
@@ -36,13 +37,24 @@ def replace_mesh(obj: bpy.types.Object, arrays: ObjectArrays, material: bpy.type
     A mesh from an earlier decoding is removed; its materials, which the user may have exchanged, are taken over.
     Raises `OmagenError` (input) in modes in which the mesh is in use.
     """
+    kept = list(obj.data.materials) if obj.data.get(DECODED) else [material]
+    return exchange_mesh(obj, arrays, kept)
+
+
+def exchange_mesh(
+    obj: bpy.types.Object, arrays: ObjectArrays, materials: Sequence[bpy.types.Material | None]
+) -> bpy.types.Mesh | None:
+    """Give `obj` a mesh of `arrays` that wears `materials`; returns the user's own mesh if that is what was replaced.
+
+    A mesh that an earlier result brought is removed. Raises `OmagenError` (input) where the mesh is in use.
+    """
     require_object_mode(obj)
     old = obj.data
     own = not old.get(DECODED)
     mesh = bpy.data.meshes.new(old.name)
     try:
-        for kept in [material] if own else old.materials:
-            mesh.materials.append(kept)
+        for material in materials:
+            mesh.materials.append(material)
         fill(mesh, arrays)
     except BaseException:
         bpy.data.meshes.remove(mesh)

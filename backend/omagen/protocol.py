@@ -186,6 +186,10 @@ class EngineInfo:
     memory_mb: int = 0
     """Peak memory of the worker process at default settings, as measured, rounded up."""
     uses_seed: bool = True
+    works_on_selection: bool = False
+    """Its input `mesh` is what the user has selected: it is offered for existing objects, not for making new ones."""
+    uses_region: bool = False
+    """It leaves alone what `Mesh.region` excludes."""
     problem: str = ""
     """Why the engine cannot run here, with what to do; empty when it can."""
 

@@ -95,13 +95,13 @@ def pip_calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def test_a_complete_environment_is_left_alone(tmp_path: Path, pip_calls: list[list[str]]) -> None:
     assert environment.prepare_backend(tmp_path, {"cpu", "dev"}) == 0
     assert environment.prepare_backend(tmp_path, {"cpu"}) == 0
-    assert pip_calls == [["--editable", f"{ROOT}[cpu,dev]"]]
+    assert pip_calls == [["--constraint", str(environment.CONSTRAINTS), "--editable", f"{ROOT}[cpu,dev]"]]
 
 
 def test_extras_that_were_installed_stay(tmp_path: Path, pip_calls: list[list[str]]) -> None:
     environment.prepare_backend(tmp_path, {"dev"})
     environment.prepare_backend(tmp_path, {"cpu"})
-    assert pip_calls[1] == ["--editable", f"{ROOT}[cpu,dev]"]
+    assert pip_calls[1][-1] == f"{ROOT}[cpu,dev]"
 
 
 def test_an_environment_is_completed_again_after_a_failed_installation(
