@@ -181,7 +181,8 @@ class EngineInfo:
     inputs: tuple[InputSpec, ...]
     parameters: tuple[Parameter, ...] = ()
     produces: str = "mesh"
-    """`mesh` for an object that can be imported, `picture` for an image (e.g. a cut-out), `omage` for an omage."""
+    """`mesh` for an object that can be imported, `picture` for an image (e.g. a cut-out), `omage` for an omage,
+    `report` for nothing but words and numbers about the input."""
     licence: str = "GPL-3.0-or-later"
     memory_mb: int = 0
     """Peak memory of the worker process at default settings, as measured, rounded up."""

@@ -12,7 +12,7 @@ from typing import Final
 from omagen.jobs.result import result_folder
 from omagen.protocol import EngineInfo, ErrorCode, Job, OmagenError
 
-_RESULTS: Final = {"mesh": "object.glb", "picture": "picture.png", "omage": "object.omage"}
+_RESULTS: Final = {"mesh": "object.glb", "picture": "picture.png", "omage": "object.omage", "report": "result.json"}
 """The result folder's file by what an engine produces."""
 
 

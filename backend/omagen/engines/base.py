@@ -47,10 +47,12 @@ class Engine(Protocol):
 
     def run(
         self, request: Request, files: Mapping[str, Path], progress: RunProgress
-    ) -> Shape | tuple[Shape, dict[str, Any]]:
+    ) -> Shape | tuple[Shape | None, dict[str, Any]]:
         """Do the work. `request` is complete and valid; `files` maps the ids of file inputs to readable paths.
 
         Returns the shape or, with it, what is worth knowing about its making: plain JSON that joins `report` in
-        `result.json`. Raises `OmagenError` for whatever the user can understand or mend.
+        `result.json`; of engines that produce a report, that alone. Engines that work on what the user has selected
+        say there under `kept` which of `topology`, `positions`, `uv` and `materials` are still exactly the input's
+        (true or false each), so that the result can be laid over the user's own mesh. Raises `OmagenError` for whatever the user can understand or mend.
         """
         ...

@@ -16,17 +16,19 @@ PREVIEW_RESOLUTION = 256
 
 
 def write_shape(
-    shape: Mesh | Picture | Omage | DecodedOmage,
+    shape: Mesh | Picture | Omage | DecodedOmage | None,
     folder: Path,
     provenance: dict[str, Any],
     progress: Callable[[str, float], None],
 ) -> dict[str, Any]:
     """Write `object.glb`, `picture.png` or `object.omage`, and `preview.png` into `folder`; returns the quality report.
 
-    What was decoded gives both `object.glb` and `object.omage`.
+    What was decoded gives both `object.glb` and `object.omage`; None, from an engine that only reports, no file.
     Raises `OmagenError`: geometry for a shape without content, environment for a full disk, cancelled from `progress`.
     """
     try:
+        if shape is None:
+            return {}
         if isinstance(shape, Mesh):
             return _write_mesh(shape, folder, provenance, progress)
         if isinstance(shape, DecodedOmage):

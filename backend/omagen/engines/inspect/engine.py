@@ -1,0 +1,40 @@
+"""The engine `inspect`: how good a mesh is, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omagen.engines.base import RunProgress
+from omagen.protocol import EngineInfo, InputKind, InputSpec, Request
+
+
+class InspectEngine:
+    """Counts what a user should know of a mesh before using it: see `geometry.quality.quality_report`."""
+
+    def describe(self) -> EngineInfo:
+        return EngineInfo(
+            id="inspect",
+            title="Inspect",
+            description="Looks for holes, bad edges, overlapping UVs and whatever else is wrong with a mesh.",
+            inputs=(InputSpec("mesh", InputKind.MESH, "A mesh", "GLB, glTF with everything inside, OBJ, PLY or STL"),),
+            produces="report",
+            memory_mb=1000,
+            uses_seed=False,
+            works_on_selection=True,
+        )
+
+    def load(self, device: str) -> None:
+        """Nothing to load: it computes on the CPU, whatever the device."""
+
+    def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> tuple[None, dict[str, Any]]:
+        from omagen.geometry.quality import quality_report
+        from omagen.io.meshes import read_mesh
+
+        progress("Reading", 0.0)
+        mesh, warnings = read_mesh(files["mesh"])
+        for warning in warnings:
+            progress.warn(warning)
+        progress("Looking at the mesh", 0.3)
+        return None, quality_report(mesh)
