@@ -29,7 +29,7 @@ REPEATS: Final = 6
 """How often a draft, and the whole, may be made anew because charts are torn."""
 ROLL_OUT: Final[dict[int, Outline]] = {1: "own", 3: "rectangle", 5: "lens"}
 """At these steps what is still torn is put into single charts of such an outline instead."""
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 """After this time nothing is begun anew, so that what takes long by itself does not take several times as long."""
 ENLARGED_SHARE: Final = 0.05
 """Of the pixels: charts with more are not enlarged."""
