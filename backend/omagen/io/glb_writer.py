@@ -2,7 +2,10 @@
 
 glTF has no corner attributes, so a vertex whose corners differ is split. To let a reader restore the shared vertices
 exactly, every primitive carries `extras.omagen_weld`: an accessor with the welded vertex of each of its vertices.
-Where a mesh has patches, `extras.omagen_patch` is an accessor with the patch of each triangle.
+Where a mesh has them, the attributes `_VERTEX` and `_REGION`, float32 scalars, hold its vertices' numbers and region.
+Where a mesh has patches, `extras.omagen_patch` is an accessor with the patch of each triangle. Where it has four-sided
+faces, `extras.omagen_quad` is one with the first triangle of each in the primitive; the next one is its other half, and
+the quad's corners are those of the first and the last one of the second.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ FLOAT, UNSIGNED_INT = 5126, 5125
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 MAX_BYTES: Final = 2**32 - 2**16
 """A GLB states its lengths in 32 bits."""
+MAX_NUMBERED: Final = 2**24 + 1
+"""Vertices whose numbers float32 can hold"""
 UP: Final = np.array([0, 1, 0], np.float32)
 
 
@@ -95,6 +100,8 @@ def _check(mesh: Mesh) -> None:
         problem = "a face names a material that does not exist"
     elif mesh.patches is not None and mesh.patches.min() < 0:
         problem = "a face has a negative patch number"
+    elif mesh.region is not None and mesh.region.shape != (len(mesh.vertices),):
+        problem = "its region does not fit its vertices"
     elif not all(
         np.isfinite(a).all()
         for a in (mesh.vertices, mesh.uv, mesh.second_uv, mesh.normals, mesh.colors)
@@ -132,11 +139,28 @@ def _primitive(mesh: Mesh, faces: slice | np.ndarray, compact: np.ndarray, buffe
         attributes["TEXCOORD_1"] = buffer.add_accessor(_top_down(second_uv[keep]), ARRAY_BUFFER)
     if mesh.colors is not None:
         attributes["COLOR_0"] = buffer.add_accessor(mesh.colors[vertices].clip(0, 1), ARRAY_BUFFER)
+    if mesh.numbered and len(mesh.vertices) <= MAX_NUMBERED:
+        attributes["_VERTEX"] = buffer.add_accessor(vertices.astype(np.float32), ARRAY_BUFFER)
+    if mesh.region is not None:
+        attributes["_REGION"] = buffer.add_accessor(mesh.region[vertices], ARRAY_BUFFER)
     indices_accessor = buffer.add_accessor(indices, ELEMENT_ARRAY_BUFFER)
     extras = {"omagen_weld": buffer.add_accessor(compact[vertices])}
     if mesh.patches is not None:
         extras["omagen_patch"] = buffer.add_accessor(mesh.patches[faces].astype(np.uint32))
+    quads = mesh.quads if isinstance(faces, slice) else _quads_among(mesh, faces)
+    if quads is not None and len(quads):
+        extras["omagen_quad"] = buffer.add_accessor(quads.astype(np.uint32))
     return {"attributes": attributes, "indices": indices_accessor, "mode": 4, "extras": extras}
+
+
+def _quads_among(mesh: Mesh, faces: np.ndarray) -> np.ndarray | None:
+    """(Q,) int64: which of `faces` (N,), ascending, begin a quad whose other half is the next of them."""
+    if mesh.quads is None:
+        return None
+    begins = np.isin(faces, mesh.quads)
+    begins[:-1] &= faces[1:] == faces[:-1] + 1
+    begins[-1:] = False
+    return np.flatnonzero(begins)
 
 
 def split_corners(

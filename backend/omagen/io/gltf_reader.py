@@ -18,6 +18,8 @@ from omagen.io.mesh_parts import MeshBuilder, Part, check_triangles, without_unu
 from omagen.shapes import Mesh
 
 TRIANGLES, STRIP, FAN = 4, 5, 6
+MAX_NUMBER: Final = 2**24
+"""Up to here float32 holds every whole number"""
 TRANSFORMS: Final = {"matrix", "translation", "rotation", "scale"}
 
 
@@ -142,6 +144,7 @@ class _Primitives:
         if "COLOR_0" in attributes:
             colors = self._attribute(attributes, "COLOR_0", positions, used, 3, 4)
             colors = np.hstack([colors, np.ones((len(used), 4 - colors.shape[1]), np.float32)]).clip(0, 1)
+        number, region = self._numbers(attributes, positions, used)
         extras = primitive.get("extras")
         weld = extras.get("omagen_weld") if isinstance(extras, dict) else None
         return Part(
@@ -153,7 +156,27 @@ class _Primitives:
             colors=colors,
             material=surface.material,
             weld=self.accessors.indices(weld)[used] if weld is not None else None,
+            number=number,
+            region=region,
         )
+
+    def _numbers(
+        self, attributes: dict[str, Any], positions: np.ndarray, used: np.ndarray
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The attributes _VERTEX, (N,) int64, and _REGION, (N,) float32, of the vertices `used`."""
+        number = region = None
+        if "_VERTEX" in attributes:
+            number = self._attribute(attributes, "_VERTEX", positions, used, 1)[:, 0]
+            whole = (number >= 0) & (number <= MAX_NUMBER) & (number == np.floor(number))
+            if not whole.all():
+                raise broken(f"_VERTEX has values that are not whole numbers from 0 to {MAX_NUMBER}")
+            number = number.astype(np.int64)
+        if "_REGION" in attributes:
+            region = self._attribute(attributes, "_REGION", positions, used, 1)[:, 0]
+            if not np.isfinite(region).all():
+                raise broken("_REGION has infinite or undefined values")
+            region = region.clip(0, 1)
+        return number, region
 
     def _corners(self, primitive: dict[str, Any], count: int) -> np.ndarray:
         if "indices" not in primitive:

@@ -13,6 +13,8 @@ from omagen.shapes import Material, Mesh
 MAX_TRIANGLES: Final = 5_000_000
 """With UVs and normals half a gigabyte, and more than any stage after reading is meant for."""
 
+MAX_SPARSE, MAX_LOOSE = 8, 100_000
+"""A file may leave out vertices that no face uses: so many times those that it shows, and so many besides"""
 MAX_PARTS: Final = 50_000
 """A file of a few bytes can show one mesh in millions of places; so many are placed in seconds."""
 
@@ -30,6 +32,10 @@ class Part:
     material: Material | None = None
     weld: np.ndarray | None = None
     """(V,) int64: which vertices were one before the file was written, counted over the whole object"""
+    number: np.ndarray | None = None
+    """(V,) int64: which vertex of the object each one is, by the numbers that its sender knows them by"""
+    region: np.ndarray | None = None
+    """(V,) float32, 0 to 1"""
 
     def transformed(self, matrix: np.ndarray) -> Part:
         """This part moved by `matrix` (4, 4) float64. Mirroring reverses the faces, so they still face outwards."""
@@ -95,7 +101,10 @@ class MeshBuilder:
         materials = {id(part.material): part.material for part in parts}
         places = {key: place for place, key in enumerate(materials)}
         index = [np.full(len(part.faces), places[id(part.material)], np.int32) for part in parts]
-        normals = colors = None
+        normals = colors = region = None
+        if any(part.region is not None for part in parts):
+            ones = (np.ones(len(p.vertices)) if p.region is None else p.region for p in parts)
+            region = np.concatenate(list(ones)).astype(np.float32)
         if any(part.normals is not None for part in parts):
             normals = _joined([flat_normals(p.vertices, p.faces) if p.normals is None else p.normals for p in parts])
         if any(part.colors is not None for part in parts):
@@ -110,7 +119,10 @@ class MeshBuilder:
             material_index=np.concatenate(index) if len(materials) > 1 else None,
             materials=tuple(material or Material() for material in materials.values()),
             name=self.name,
+            region=region,
         )
+        if any(part.number is not None for part in parts):
+            return _renumbered(mesh, [part.number for part in parts])
         return _rejoined(mesh, [part.weld for part in parts])
 
 
@@ -145,8 +157,39 @@ def _rejoined(mesh: Mesh, welds: list[np.ndarray | None]) -> Mesh:
     vertices[weld] = mesh.vertices
     if not np.array_equal(vertices[weld], mesh.vertices):
         return mesh
-    colors = None
+    return _gathered(mesh, weld, vertices)
+
+
+def _renumbered(mesh: Mesh, numbers: list[np.ndarray | None]) -> Mesh:
+    """`mesh` with the vertices in their sender's order and number. Raises `OmagenError` (input) for impossible ones."""
+    known = [number for number in numbers if number is not None]
+    number = np.concatenate(known)
+    if len(known) < len(numbers):
+        raise _misnumbered("some of its parts have no _VERTEX")
+    count = int(number.max(initial=-1)) + 1
+    if count > MAX_SPARSE * len(number) + MAX_LOOSE:
+        raise _misnumbered(f"it counts {count:,} vertices and shows {len(number):,}")
+    vertices = np.zeros((count, 3), np.float32)
+    vertices[number] = mesh.vertices
+    if not np.array_equal(vertices[number], mesh.vertices, equal_nan=True):
+        raise _misnumbered("one vertex is in two places")
+    return replace(_gathered(mesh, number, vertices), numbered=True)
+
+
+def _misnumbered(what: str) -> OmagenError:
+    return OmagenError(
+        ErrorCode.INPUT, f"The numbers of its vertices are impossible: {what}.", "Save it without the attribute _VERTEX."
+    )
+
+
+def _gathered(mesh: Mesh, place: np.ndarray, vertices: np.ndarray) -> Mesh:
+    """`mesh` over the `vertices` (N, 3) that its own ones are, by `place` (V,)."""
+    colors = region = None
     if mesh.colors is not None:
         colors = np.ones((len(vertices), 4), np.float32)
-        colors[weld] = mesh.colors
-    return replace(mesh, vertices=vertices, faces=weld.astype(np.int32)[mesh.faces], colors=colors)
+        colors[place] = mesh.colors
+    if mesh.region is not None:
+        region = np.ones(len(vertices), np.float32)
+        region[place] = mesh.region
+    faces = place.astype(np.int32)[mesh.faces]
+    return replace(mesh, vertices=vertices, faces=faces, colors=colors, region=region)

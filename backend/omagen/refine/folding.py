@@ -28,18 +28,32 @@ def held_back(system: System, x: Array, move: Array, wanted: Array) -> Array:
     size = dot(before, before) ** 0.5
     before = unit(before)
     facing = dot(before, wanted)
-    proper = size > 0
+    moved = x + move
+    rows = system.rows_of(_overturned(system.normals(moved), before, size, wanted, facing))
+    if len(rows) == 0:
+        return moved
     factor = move[:, :1] * 0 + 1
+    touched = factor * 0
     for attempt in range(ATTEMPTS):
+        hit = touched * 0
+        hit[system.faces[rows].reshape(-1)] = 1.0
+        factor = factor * (1 - hit * (0.5 if attempt < HALVINGS else 1.0))
         moved = x + factor * move
-        after = system.normals(moved)
-        length = dot(after, after) ** 0.5
-        direction = after / length.clip(1e-300)
-        cosine = dot(direction, wanted)
-        turned = (cosine < TURNED) & (cosine < facing)
-        bad = proper & (turned | (dot(direction, before) < AWAY) | (length < SHRUNK * size))
-        if not bool(bad.any()):
+        touched = touched + hit
+        # only faces around what has been changed can be better, or worse, than before
+        near = system.rows_of(system.at_corners(touched).sum(1) > 0)
+        after = system.normals(moved, near)
+        bad = _overturned(after, before[near], size[near], wanted[near], facing[near])
+        rows = near[system.rows_of(bad)]
+        if len(rows) == 0:
             return moved
-        touched = system.summed(system.spread(bad * 1.0)) > 0
-        factor = factor * (1 - touched * (0.5 if attempt < HALVINGS else 1.0))
     return x
+
+
+def _overturned(after: Array, before: Array, size: Array, wanted: Array, facing: Array) -> Array:
+    """(F, 1) bool"""
+    length = dot(after, after) ** 0.5
+    direction = after / length.clip(1e-300)
+    cosine = dot(direction, wanted)
+    turned = (cosine < TURNED) & (cosine < facing)
+    return (size > 0) & (turned | (dot(direction, before) < AWAY) | (length < SHRUNK * size))

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from omagen.geometry.cameras import Camera
-from omagen.geometry.view_raster import rasterize_view
+from omagen.geometry.view_raster import ViewRaster
 from omagen.kernels import cache
 from omagen.shapes import Mesh
 
@@ -24,50 +24,65 @@ TOLERANCE: Final = 0.35
 
 
 def gather(
-    mesh: Mesh, camera: Camera, normal: np.ndarray, mask: np.ndarray, weight: float, result: np.ndarray
+    mesh: Mesh, raster: ViewRaster, camera: Camera, picture: tuple[np.ndarray, np.ndarray, float], result: np.ndarray
 ) -> None:
     """Write what a view says about each face into `result` (F, 4) float32: a unit normal in the world, its weight.
 
-    `normal` (H, W, 3) float32 in the camera's frame, `mask` (H, W) float32. 0 where a face is hidden, looks away, is out of the
-    picture or lies at an edge where the picture's normals do not agree.
+    `raster` is the mesh in the view; `picture` is (H, W, 3) float32, normals in the camera's frame, (H, W) float32, how sure
+    they are, and how much the view counts. 0 where a face is hidden, looks away, is out of the picture or lies at an
+    edge where the picture's normals do not agree.
     """
-    height, width = mask.shape
-    raster = rasterize_view(mesh.vertices, mesh.faces, camera, width, height)
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
-    centres = corners.mean(1)
-    place, depth = camera.project(centres)
+    perspective = camera.kind == "perspective"
+    half = np.tan(camera.size / 2) if perspective else camera.size / 2
+    frame = np.ascontiguousarray(camera.world_from_camera[:3], np.float64)
+    normal, mask, weight = picture
     _gather(
-        corners, centres, place * (width, height), depth, camera.towards(centres),
-        camera.pixel_length(depth, height), raster.depth, raster.face, normal, mask,
-        np.ascontiguousarray(camera.world_from_camera[:3, :3]), float(weight), result,
+        mesh.vertices, mesh.faces, frame, perspective, float(half), float(camera.aspect),
+        raster.depth, raster.face, normal, mask, float(weight), result,
     )  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _gather(
-    corners, centres, place, depth, towards, pixel, seen_depth, seen_face, normal, mask, rotation, weight, result
+    vertices, faces, frame, perspective, half, aspect, seen_depth, seen_face, normal, mask, weight, result
 ):
     height, width = mask.shape
-    n = np.empty(3)
-    for f in range(len(corners)):
+    n, q, e = np.empty(3), np.empty(3), np.empty((2, 3))
+    for f in range(len(faces)):
         for k in range(4):
             result[f, k] = 0
-        x, y = place[f, 0] - 0.5, place[f, 1] - 0.5
-        if not (x > -0.5 and y > -0.5 and x < width - 0.5 and y < height - 0.5 and depth[f] > 0):
+        for k in range(3):
+            a, b, c = vertices[faces[f, 0], k], vertices[faces[f, 1], k], vertices[faces[f, 2], k]
+            n[k] = (np.float64(a) + b + c) / 3 - frame[k, 3]
+            e[0, k], e[1, k] = np.float64(b) - a, np.float64(c) - a
+        for k in range(3):
+            q[k] = frame[0, k] * n[0] + frame[1, k] * n[1] + frame[2, k] * n[2]
+        depth = -q[2]
+        scale = depth if perspective else 1.0
+        if not depth > 0:
             continue
-        ax, ay, az = corners[f, 1] - corners[f, 0]
-        bx, by, bz = corners[f, 2] - corners[f, 0]
-        nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+        x = (0.5 + 0.5 * q[0] / (half * aspect * scale)) * width - 0.5
+        y = (0.5 - 0.5 * q[1] / (half * scale)) * height - 0.5
+        if not (x > -0.5 and y > -0.5 and x < width - 0.5 and y < height - 0.5):
+            continue
+        nx = e[0, 1] * e[1, 2] - e[0, 2] * e[1, 1]
+        ny = e[0, 2] * e[1, 0] - e[0, 0] * e[1, 2]
+        nz = e[0, 0] * e[1, 1] - e[0, 1] * e[1, 0]
         length = np.sqrt(nx * nx + ny * ny + nz * nz)
         if not length > 0:
             continue
-        cosine = (nx * towards[f, 0] + ny * towards[f, 1] + nz * towards[f, 2]) / length
+        if perspective:
+            away = np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2])
+            cosine = -(nx * n[0] + ny * n[1] + nz * n[2]) / (length * away)
+        else:
+            cosine = (nx * frame[0, 2] + ny * frame[1, 2] + nz * frame[2, 2]) / length
         if cosine < MIN_COSINE:
             continue
+        pixel = 2 * half * scale / height
         slope = np.sqrt(max(0.0, 1 - cosine * cosine)) / cosine
         row, column = min(max(int(y + 0.5), 0), height - 1), min(max(int(x + 0.5), 0), width - 1)
-        behind = depth[f] - seen_depth[row, column]
-        if seen_face[row, column] != f and not behind < pixel[f] * (1.5 * slope + 1.0):
+        behind = depth - seen_depth[row, column]
+        if seen_face[row, column] != f and not behind < pixel * (1.5 * slope + 1.0):
             continue
         top, left = int(np.floor(y)), int(np.floor(x))
         down, across = y - top, x - left
@@ -87,7 +102,7 @@ def _gather(
         if not (size >= MIN_LENGTH * total and sure > 0):
             continue
         for k in range(3):
-            result[f, k] = (rotation[k, 0] * n[0] + rotation[k, 1] * n[1] + rotation[k, 2] * n[2]) / size
+            result[f, k] = (frame[k, 0] * n[0] + frame[k, 1] * n[1] + frame[k, 2] * n[2]) / size
         result[f, 3] = weight * sure / total * cosine**POWER
 
 

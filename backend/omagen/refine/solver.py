@@ -24,7 +24,7 @@ UNSURE: Final = 0.1
 PULL: Final = 10.0
 """How much stronger known places hold than the places of the mesh as it came"""
 CG_STEPS: Final = 30
-CG_TOLERANCE: Final = 1e-3
+CG_TOLERANCE: Final = 1e-2
 
 Places = Callable[[np.ndarray], Offsets | None]
 """Vertices (V, 3) float64 -> how far along their normals they are from where they should be"""
@@ -34,14 +34,14 @@ Targets = Callable[[np.ndarray], FaceTargets]
 
 @dataclass(frozen=True)
 class SolveSettings:
-    rotations: int = 3
+    rotations: int = 2
     """Gradient-domain solves"""
-    offsets: int = 2
+    offsets: int = 1
     """Solves along the normals"""
-    band: float = 0.0
-    """What is larger than this, in the vertices' unit, stays as the mesh has it; 0 = normals are trusted at every size"""
-    anchor: float = 1.0
-    """At which size places hold the mesh where it is while `band` is 0, in the vertices' unit"""
+    banded: bool = False
+    """Whether only what is smaller than `size` is taken from the normals"""
+    size: float = 0.05
+    """At which size places begin to hold the mesh where it is, in the vertices' unit"""
 
 
 def solve(
@@ -61,8 +61,9 @@ def solve(
     the way. Vertices should be of unit size and near the origin. No face turns over that was not.
     """
     arrays = arrays or Arrays()
-    weights = UNSURE + (1 - UNSURE) * targets(vertices).weight
-    system = System(vertices, faces, movable, weights, settings.band or settings.anchor, arrays)
+    found = targets(vertices)
+    weights = UNSURE + (1 - UNSURE) * found.weight
+    system = System(vertices, faces, movable, weights, settings.size, arrays)
     progress(0.3)
     start = arrays.floats(vertices)
     share = arrays.floats(amount)[:, None]
@@ -72,15 +73,14 @@ def solve(
     steps = settings.rotations + settings.offsets
     for step in range(steps):
         if step in (0, settings.rotations):
-            shift = _shift(system, x, places(arrays.numpy(x)), float(amount.mean()))
+            here = vertices if step == 0 else arrays.numpy(x)
+            if step > 0:  # the mesh has moved: what is seen of it has, too
+                found = targets(here)
+            wanted = _directions(system, old, found, share, settings.banded)
+            shift = _shift(system, x, places(here), float(amount.mean()))
             held, x = held + shift, held_back(system, x, shift, old)
-            # the mesh has moved: what is seen of it has, too
-            wanted = _directions(system, old, targets(arrays.numpy(x)), share, settings.band > 0)
-        if step < settings.rotations:
-            move = _rotation_step(system, x, held, wanted)
-        else:
-            move = _offset_step(system, x, held, wanted)
-        x = held_back(system, x, move, wanted)
+        solve_step = _rotation_step if step < settings.rotations else _offset_step
+        x = held_back(system, x, solve_step(system, x, held, wanted), wanted)
         progress(0.3 + 0.7 * (step + 1) / steps)
     result = vertices.copy()
     result[movable] = arrays.numpy(x)[movable]

@@ -82,9 +82,13 @@ class System:
         change = self.summed(self.stiffness(self.at_corners(field)))
         return field - self.solve(change)
 
-    def normals(self, x: Array) -> Array:
-        """(F, 3), as long as twice the faces' areas"""
-        corners = x[self.faces]
+    def rows_of(self, mask: Array) -> Array:
+        """(N,): the rows in which the column `mask` (R, 1) is true"""
+        return mask[:, 0].nonzero()[0] if self.arrays.torch is None else mask[:, 0].nonzero()[:, 0]
+
+    def normals(self, x: Array, rows: Array | None = None) -> Array:
+        """(F, 3), as long as twice the faces' areas; of the faces `rows` only, where they are given"""
+        corners = x[self.faces if rows is None else self.faces[rows]]
         return cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
 
     def gradient_solve(self, operator: Callable[[Array], Array], right: Array, steps: int, tolerance: float) -> Array:

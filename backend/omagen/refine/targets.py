@@ -29,12 +29,11 @@ class Offsets:
 
 
 class NormalSource(Protocol):
-    def targets(self, mesh: Mesh) -> FaceTargets:
-        """What is wanted of `mesh`, which is the mesh that the source was made for, moved, subdivided or remeshed.
+    any_mesh: bool
+    """Whether it can be asked about any surface near the first one, or only about one with the same UVs"""
 
-        Faces that were subdivided carry their UVs; where a source lies on UVs and they are gone, its places are found
-        by the nearest point.
-        """
+    def targets(self, mesh: Mesh) -> FaceTargets:
+        """What is wanted of `mesh`: the mesh that the source was made for, moved, subdivided or remeshed."""
         ...
 
     def offsets(self, mesh: Mesh) -> Offsets | None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from omagen.geometry.cameras import Camera
 from omagen.geometry.sampling import face_normals
-from omagen.geometry.view_raster import rasterize_view
+from omagen.geometry.view_raster import ViewRaster, rasterize_view
+from omagen.omage.cores import on_cores
 from omagen.refine.gathering import gather, settle
-from omagen.refine.outlines import outline_offsets
+from omagen.refine.outlines import depth_inside, outline_offsets
+from omagen.refine.settings import RefineSettings
 from omagen.refine.targets import FaceTargets, Offsets
 from omagen.shapes import Mesh
+
+ProgressCall = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -60,15 +65,46 @@ def shading_normals(mesh: Mesh) -> np.ndarray:
 class ViewSource:
     """Normals of several views, settled face by face: what few views say against the others counts little."""
 
+    any_mesh = True
+
     def __init__(self, views: Sequence[ViewNormals]) -> None:
         self._views = views
+        self._outlines: list[np.ndarray | None] | None = None
+        self._drawn: tuple[Mesh | None, list[ViewRaster]] = None, []
 
     def targets(self, mesh: Mesh) -> FaceTargets:
-        found = np.zeros((len(self._views), len(mesh.faces), 4), np.float32)
-        for place, view in zip(found, self._views, strict=True):
-            gather(mesh, view.camera, view.normal, view.mask, view.weight, place)
+        found = np.empty((len(self._views), len(mesh.faces), 4), np.float32)
+
+        def bring(row: tuple[ViewNormals, ViewRaster, np.ndarray]) -> None:
+            view, raster, place = row
+            gather(mesh, raster, view.camera, (view.normal, view.mask, view.weight), place)
+
+        on_cores(bring, zip(self._views, self._rasters(mesh), found, strict=True))
         normal, weight = settle(found)
         return FaceTargets(normal, weight)
 
     def offsets(self, mesh: Mesh) -> Offsets | None:
-        return outline_offsets(mesh, [(view.camera, view.mask) for view in self._views])
+        if self._outlines is None:
+            self._outlines = on_cores(lambda view: depth_inside(view.mask > 0.5), self._views)
+        drawn = on_cores(lambda raster: depth_inside(raster.face >= 0), self._rasters(mesh))
+        return outline_offsets(mesh, [view.camera for view in self._views], drawn, self._outlines)
+
+    def _rasters(self, mesh: Mesh) -> list[ViewRaster]:
+        """The mesh in all views; remembered for the next question about it"""
+
+        def draw(view: ViewNormals) -> ViewRaster:
+            height, width = view.mask.shape
+            return rasterize_view(mesh.vertices, mesh.faces, view.camera, width, height)
+
+        if self._drawn[0] is not mesh:
+            self._drawn = mesh, on_cores(draw, self._views)
+        return self._drawn[1]
+
+
+def refine_from_views(
+    mesh: Mesh, views: Sequence[ViewNormals], settings: RefineSettings, progress: ProgressCall
+) -> tuple[Mesh, dict[str, Any]]:
+    """`mesh` refined by the normals of `views`; see `refinement.refine`."""
+    from omagen.refine.refinement import refine
+
+    return refine(mesh, ViewSource(views), settings, progress)

@@ -32,5 +32,12 @@ class Mesh:
     name: str = "object"
     second_uv: np.ndarray | None = None
     """(F, 3, 2) float32, like `uv`: what textures with `uv_set` 1 lie on"""
+    region: np.ndarray | None = None
+    """(V,) float32, 0 to 1: how much each vertex takes part in what is done to the mesh; None = all of them wholly"""
+    numbered: bool = False
+    """Whether the vertices have the numbers that the sender knows them by; whoever renumbers them says False"""
     patches: np.ndarray | None = None
     """(F,) int32 from 0: which chart of an omage each face came from; None = not from an omage"""
+    quads: np.ndarray | None = None
+    """(Q,) int32, ascending: triangles q and q + 1 are one four-sided face with the corners of q and the last one of
+    q + 1, which shares its first and last corner with q; None = all are triangles"""

@@ -1,0 +1,29 @@
+"""All that can change a refinement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+DETAIL_SIZE: Final = 0.05
+"""Of a mesh's diagonal: what is larger is held by places, as far as nothing else is said"""
+
+
+@dataclass(frozen=True)
+class RefineSettings:
+    strength: float = 1.0
+    """How far the mesh goes towards its targets: 0 leaves it bit by bit as it is, 1 is all the way, up to 2 beyond"""
+    rotations: int = 2
+    """Gradient-domain solves"""
+    offsets: int = 1
+    """Solves along the normals"""
+    keep_larger: float = 0.0
+    """Shapes larger than this share of the diagonal stay as the mesh has them, whatever the normals say; 0 = none do"""
+    vertices: int = 0
+    """Up to how many vertices the mesh is subdivided where targets have more detail; 0 = not at all"""
+    falloff: int = 3
+    """Rings of vertices over which the border of a region fades"""
+    remesh: bool = False
+    """Whether triangles are made anew on the way, for changes that the given ones cannot follow. UVs are lost"""
+    remesh_steps: int = 60
+    device: str = "cpu"
