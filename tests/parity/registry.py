@@ -51,7 +51,12 @@ def adapter(system: str, network: str) -> Callable[[Adapter], Adapter]:
 
 
 def subject(system: str, network: str) -> str:
-    """What is begun as a whole: a system, or one of the two halves of omages. Unknown parts of omages are its codec."""
+    """What is begun as a whole: a system, or one of the two halves of omages. Unknown parts of omages are its codec.
+
+    Remeshing stands beside CraftsMan's networks: no code of the refiner was published with them.
+    """
+    if (system, network.split()[0]) == ("craftsman", "continuous"):
+        return "craftsman refiner"
     if system != "omages":
         return system
     return "omages networks" if network in _OMAGES_NETWORKS else "omages codec"

@@ -53,6 +53,14 @@ class PictureEnhancer(Protocol):
 
 
 @dataclass(frozen=True)
+class _Found:
+    normal: np.ndarray
+    """(H, W, 3) float32"""
+    sure: np.ndarray
+    """(H, W) float32, 0 to 1; 0 where the normal is the mesh's own"""
+
+
+@dataclass(frozen=True)
 class _Prepared:
     """A view with what earlier ones decided about it."""
 
@@ -83,6 +91,7 @@ def enhance_views(
         raise OmagenError(ErrorCode.INPUT, "The views have different sizes.", "Render them all at one size.")
     surfaces = [SeenSurface.of(mesh, view) for view in views]
     done: list[ViewNormals] = []
+    decided: list[ViewNormals] = []
     size = view_sheet.SHEET if settings.consistency == "grid" else 1
     for first in range(0, len(views), size):
         batch = list(zip(views, surfaces, strict=True))[first : first + size]
@@ -92,8 +101,11 @@ def enhance_views(
             progress(stage, (first + fraction * len(batch)) / len(views))
 
         report(0.0)
-        prepared = [_Prepared(v, s, transfer(done, surfaces[:first], v, s)) for v, s in batch]
-        done += _enhanced(prepared, enhance, settings, settings.seed + first, report)
+        prepared = [_Prepared(v, s, transfer(decided, surfaces[:first], v, s)) for v, s in batch]
+        found = _enhanced(prepared, enhance, settings, settings.seed + first, report)
+        # what was rejected here, a later view may still decide
+        decided += [replace(p.view, normal=f.normal, mask=f.sure) for p, f in zip(prepared, found, strict=True)]
+        done += [_with_outline(p.view, f) for p, f in zip(prepared, found, strict=True)]
     progress("Comparing views", 1.0)
     return done, _report(mesh, views, done)
 
@@ -104,10 +116,10 @@ def _enhanced(
     settings: EnhancerSettings,
     seed: int,
     report: Callable[[float], None],
-) -> list[ViewNormals]:
+) -> list[_Found]:
     free = [(p.earlier.share < DECIDED) & p.surface.seen for p in batch]
     if not any(f.any() for f in free):
-        return [replace(p.view, normal=p.start) for p in batch]
+        return [_Found(p.start, p.earlier.share) for p in batch]
     pictures = view_sheet.join([encode(p.start, p.view.mask) for p in batch], BACKGROUND)
     control = view_sheet.join([encode(p.view.normal, p.view.mask) for p in batch], BACKGROUND)
     region = None
@@ -118,7 +130,7 @@ def _enhanced(
     return [_updated(p, picture, settings) for p, picture in zip(batch, drawn, strict=True)]
 
 
-def _updated(prepared: _Prepared, picture: np.ndarray, settings: EnhancerSettings) -> ViewNormals:
+def _updated(prepared: _Prepared, picture: np.ndarray, settings: EnhancerSettings) -> _Found:
     view, earlier = prepared.view, prepared.earlier
     generated, length = decode(picture)
     normal, believed = relative_update(
@@ -132,9 +144,13 @@ def _updated(prepared: _Prepared, picture: np.ndarray, settings: EnhancerSetting
     share = earlier.share
     mixed = unit((1 - share[..., None]) * normal + share[..., None] * earlier.normal)
     normal = np.where((share > 0)[..., None], mixed, normal).astype(np.float32)
-    sure = np.maximum(believed, share)
-    mask = np.where(view.mask > 0, view.mask * (LEAST + (1 - LEAST) * sure), 0).astype(np.float32)
-    return replace(view, normal=normal, mask=mask)
+    return _Found(normal, np.maximum(believed, share).astype(np.float32))
+
+
+def _with_outline(view: ViewNormals, found: _Found) -> ViewNormals:
+    """`view` with what was found; pixels that are not sure stay part of the object's outline."""
+    mask = view.mask * (LEAST + (1 - LEAST) * found.sure)
+    return replace(view, normal=found.normal, mask=mask.astype(np.float32))
 
 
 def _report(mesh: Mesh, before: Sequence[ViewNormals], after: Sequence[ViewNormals]) -> dict[str, Any]:
@@ -198,5 +214,5 @@ def enhance_region(
     blended = unit(view.normal + fade[..., None] * (normal - view.normal))
     result, mask = view.normal.copy(), view.mask.copy()
     result[inside] = blended[inside]
-    mask[inside] = (view.mask * (LEAST + (1 - LEAST) * believed))[inside]
+    mask[inside] = _with_outline(view, _Found(normal, believed)).mask[inside]
     return replace(view, normal=result, mask=mask)

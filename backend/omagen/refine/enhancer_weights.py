@@ -109,6 +109,7 @@ def _network(id: str, folder: Path, kind: Any, stem: str, dtype: Any) -> Any:
             variant=variant,
             local_files_only=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are in the information, and refused below
             low_cpu_mem_usage=False,
         ),
     )
@@ -169,7 +170,7 @@ def _single_file(file: Path, kind: Any, dtype: Any) -> Any:
     }
     _refuse_misfits(CONTROL, file, wrong)
     network.load_state_dict(found, strict=True)
-    return network.to(dtype).eval()
+    return (network if network.dtype == dtype else network.to(dtype)).eval()
 
 
 def _read(id: str, path: Path, read: Callable[[Path], Any]) -> Any:
@@ -183,7 +184,9 @@ def _read(id: str, path: Path, read: Callable[[Path], Any]) -> Any:
     except MemoryError as error:
         raise OmagenError(ErrorCode.MEMORY, f"There is not enough memory for {_entry(id).title}.") from error
     except Exception as error:  # each library has its own for a file that it cannot use
-        raise _incomplete(id, f"{path} cannot be read: {str(error).splitlines()[0] if str(error) else error!r}") from error
+        raise _incomplete(
+            id, f"{path} cannot be read: {str(error).splitlines()[0] if str(error) else error!r}"
+        ) from error
 
 
 def _refuse_misfits(id: str, path: Path, wrong: dict[str, set[str]]) -> None:

@@ -47,7 +47,9 @@ def masked_blur(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndar
     weight = np.asarray(weight, np.float32)
     # beyond three standard deviations a mean over nothing would be divided by what rounding left
     total = cv2.GaussianBlur(weight, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    sums = cv2.GaussianBlur(np.asarray(values, np.float32) * weight[..., None], (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    sums = cv2.GaussianBlur(
+        np.asarray(values, np.float32) * weight[..., None], (0, 0), sigma, borderType=cv2.BORDER_CONSTANT
+    )
     return sums / np.maximum(total, 1e-6)[..., None]
 
 

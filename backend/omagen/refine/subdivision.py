@@ -78,7 +78,7 @@ def split_sides(mesh: Mesh, split: np.ndarray, room: int | None = None) -> Mesh:
     cut = wanted[number].reshape(-1, 3)
     ends = edges[first][wanted]
     a, b = (ends >> np.uint64(32)).astype(np.int64), (ends & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    parent, codes = _pattern(cut)
+    parent, codes = split_pattern(cut)
     names = np.hstack([faces, new[number].reshape(-1, 3)])
     grown = {
         name: np.concatenate([old, _half(old, a, b)])
@@ -103,7 +103,7 @@ def _half(values: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return ((values[a].astype(np.float64) + values[b]) / 2).astype(values.dtype)
 
 
-def _pattern(cut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def split_pattern(cut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The face (N,) that each new face lies in, and its corners (N, 3): 0 to 2, or 3 to 5 for the middles of sides.
 
     What is left in the middle comes first, then the triangles at corners 0, 1 and 2 (Palfinger 2022).
