@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +21,7 @@ from .scene.materials import MaterialWriter
 from .scene.replace_mesh import DECODED, exchange_mesh
 from .scene.write_mesh import fill
 from .scene.write_object import write_object
-from .task import Delivery, Made
+from .task import Delivery, Made, Task
 
 LEVEL_FILE: Final = re.compile(r"object_lod(\d+)\.glb")
 QUALITY: Final = "omagen_quality"
@@ -50,7 +50,9 @@ class _Result:
     """Coarser ones, the finest first"""
 
 
-def result_delivery(worked: Worked) -> Delivery:
+def result_delivery(worked: Worked, then: Callable[[bpy.types.Object], Task | None] | None = None) -> Delivery:
+    """The result on its object or a copy; `then` starts what follows, e.g. drawing the new normals."""
+
     def fetch(client: Client, job: Job) -> _Result:
         found = sorted((int(m[1]), name) for name in job.files if (m := LEVEL_FILE.fullmatch(name)))
         levels = tuple(read_object(client.download(job.id, name)) for _, name in found)
@@ -77,7 +79,7 @@ def result_delivery(worked: Worked) -> Delivery:
         obj[QUALITY] = json.dumps((job.result or {}).get("report") or {})
         made = _write_levels(obj, result.levels) if result.levels else obj.name
         push_undo(f"Omagen: {obj.name}")
-        return Made(made, warnings)
+        return Made(made, warnings, then(obj) if then else None)
 
     return Delivery(fetch, apply)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import bpy
@@ -44,8 +44,10 @@ def start(
     apply_modifiers: bool,
     chosen: Mapping[str, Value],
     given: Mapping[str, str],
+    then: Callable[[bpy.types.Object], Task | None] | None = None,
 ) -> list[Task]:
-    """One task per object. `given`: inputs that scripts pass by id, words or the path of a file.
+    """One task per object. `given`: inputs by id, words or the path of a file or the name of an image, in place of what
+    the panel shows; `then` starts what follows once an object has its result.
 
     Raises `OmagenError` (input) where something is missing, before anything is sent.
     """
@@ -78,7 +80,7 @@ def start(
         planned.append((submission, worked))
     now = runtime.current()
     return [
-        now.submit(f"{engine.title} {worked.title}", sent.send, result_delivery(worked), engine.id, worked.object)
+        now.submit(f"{engine.title} {worked.title}", sent.send, result_delivery(worked, then), engine.id, worked.object)
         for sent, worked in planned
     ]
 

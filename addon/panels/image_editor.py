@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import cutouts, omages, parameters, preferences, runtime
+from .. import cutouts, omages, parameters, preferences, runtime, view_work
 from ..client.backend import BackendState
 from . import settings
 from .sidebar import CATEGORY, draw_generate, draw_setup, ensure_backend
@@ -19,7 +19,8 @@ class OMAGEN_PT_image(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return omages.omage_of(context.space_data.image) is None
+        image = context.space_data.image
+        return omages.omage_of(image) is None and not view_work.is_view(image)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

@@ -1,11 +1,11 @@
-"""The panel "Mesh": finish, refine and texture the selected objects, and see how good their meshes are."""
+"""The panels "Mesh": finish, refine and texture the selected objects, and see how good their meshes are."""
 
 from __future__ import annotations
 
 import bpy
 
 from ...backend.omagen.protocol import EngineInfo
-from .. import mesh_delivery, omage_work, parameters, preferences, runtime
+from .. import mesh_delivery, omage_work, parameters, preferences, runtime, view_work
 from ..client.backend import BackendState
 from . import progress, quality, settings, wrapped_text
 from .sidebar import CATEGORY, draw_setup, ensure_backend
@@ -70,6 +70,8 @@ def draw_work(
     row.operator("omagen.mesh_work", text=words, icon=ICONS.get(engine.id, "MESH_DATA")).engine = engine.id
     if not objects:
         layout.label(text="Select an object to work on", icon="INFO")
+    if engine.id == view_work.REFINE:
+        layout.operator("omagen.view_normals", icon="BRUSH_DATA")
     obj = context.view_layer.objects.active
     if obj is not None and obj.omage.original is not None and obj.omage.original != obj.data:
         layout.operator("omagen.omage_restore", icon="LOOP_BACK")
@@ -90,4 +92,35 @@ def draw_quality(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     body.operator("omagen.mesh_quality", icon="VIEWZOOM")
 
 
-CLASSES = (OMAGEN_PT_mesh,)
+class OMAGEN_PT_view_image(bpy.types.Panel):
+    """In the image editor: apply what was painted on a view's normals."""
+
+    bl_label = "Normals of a View"
+    bl_idname = "OMAGEN_PT_view_image"
+    bl_space_type = "IMAGE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = CATEGORY
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return view_work.is_view(context.space_data.image)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        shown = context.space_data.image.get(view_work.OBJECT)
+        name = shown.name if isinstance(shown, bpy.types.Object) else "Its object is gone"
+        layout.label(text=name, icon="MESH_DATA", translate=False)
+        chosen = context.scene.omagen
+        engine = runtime.current().engines.get(view_work.REFINE)
+        if engine is not None and parameters.is_shown(engine):
+            column = settings.split(layout)
+            column.prop(parameters.group(chosen, engine), parameters.attribute("strength"))
+            column.prop(chosen.mesh, "region")
+        row = layout.row()
+        row.scale_y = 1.5
+        row.operator("omagen.view_apply", icon="SCULPTMODE_HLT")
+        of_meshes = parameters.mesh_engines()
+        progress.draw(layout, context, [task for task in runtime.current().tasks if task.engine in of_meshes])
+
+
+CLASSES = (OMAGEN_PT_mesh, OMAGEN_PT_view_image)

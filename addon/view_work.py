@@ -1,0 +1,105 @@
+"""Refining by painting: a view's normals as an image, and what was painted on it back onto the mesh."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import bpy
+
+from ..backend.omagen.protocol import ErrorCode, Job, OmagenError, Value
+from . import editors, mesh_work, omages, preferences, runtime
+from .client.api import Client
+from .delivery import PICTURE_FILE, push_undo
+from .scene.read_mesh import MeshReader
+from .submission import Submission
+from .task import Delivery, Made, Task
+
+DRAW: Final = "view_normals"
+REFINE: Final = "refine"
+CAMERA: Final = "omagen_camera"
+"""Custom property of an image: from where it shows an object, as JSON in that object's frame"""
+OBJECT: Final = "omagen_object"
+"""Custom property of such an image: the object"""
+
+
+def is_view(image: bpy.types.Image | None) -> bool:
+    return image is not None and isinstance(image.get(CAMERA), str)
+
+
+def object_of(image: bpy.types.Image) -> bpy.types.Object:
+    """Raises `OmagenError` (input) where the object is gone."""
+    obj = image.get(OBJECT)
+    if not isinstance(obj, bpy.types.Object):
+        raise OmagenError(
+            ErrorCode.INPUT, f"The object that {image.name!r} shows is gone.", "Draw the normals of another one."
+        )
+    return obj
+
+
+def draw(
+    context: bpy.types.Context,
+    obj: bpy.types.Object,
+    camera: dict[str, Any],
+    height: int,
+    image: bpy.types.Image | None = None,
+) -> Task:
+    """Draw the normals of a mesh object into a new image, or into `image`."""
+    if obj.type != "MESH":
+        raise OmagenError(ErrorCode.INPUT, f"{obj.name!r} is no mesh.", "Convert it to a mesh, or choose another.")
+    source = MeshReader(context, apply_modifiers=False).read(obj.name, [obj], obj.matrix_world)
+    device = preferences.preferences(context).device
+    words = {"camera": json.dumps(camera)}
+    sent = Submission(DRAW, obj.name, {mesh_work.MESH: source.glb}, words, {"height": height}, device=device)
+    delivery = _picture_delivery(obj, words["camera"], image)
+    return runtime.current().submit(f"Normals of {obj.name}", sent.send, delivery, DRAW)
+
+
+def apply(
+    context: bpy.types.Context, image: bpy.types.Image, target: str, region: str, chosen: dict[str, Value]
+) -> Task:
+    """Refine the object that `image` shows by what was painted on it; then the image shows the new normals."""
+    obj = object_of(image)
+    camera = json.loads(image[CAMERA])
+    height, uid = image.size[1], image.session_uid
+
+    def redraw(made: bpy.types.Object) -> Task | None:
+        shown = omages.find_image(uid)
+        return draw(bpy.context, made, camera, height, shown) if shown is not None else None
+
+    (task,) = mesh_work.start(
+        context,
+        mesh_work.engine_of(REFINE),
+        [obj],
+        target=target,
+        region=region,
+        apply_modifiers=False,
+        chosen=chosen,
+        given={"view": image.name, "camera": image[CAMERA]},
+        then=redraw,
+    )
+    return task
+
+
+def _picture_delivery(obj: bpy.types.Object, camera: str, image: bpy.types.Image | None) -> Delivery:
+    uid, into, name = obj.session_uid, image.session_uid if image else 0, obj.name
+
+    def fetch(client: Client, job: Job) -> bytes:
+        return client.download(job.id, PICTURE_FILE)
+
+    def show(job: Job, png: bytes) -> Made:
+        shown = omages.find_image(into) if into else None
+        if shown is None:
+            shown = bpy.data.images.new(f"{name} Normals", 1, 1, alpha=True, is_data=True)
+            shown.alpha_mode = "CHANNEL_PACKED"
+        shown.source = "FILE"
+        shown.pack(data=png, data_len=len(png))
+        shown.buffers_free()
+        shown[CAMERA] = camera
+        shown[OBJECT] = omages.find_object(uid)
+        if not bpy.app.background and not into:
+            editors.paint_on(editors.image_editor(bpy.context), shown)
+        push_undo(f"Normals of {name}")
+        return Made(shown.name)
+
+    return Delivery(fetch, show)
