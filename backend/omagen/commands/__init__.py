@@ -5,7 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-NAMES = ("generate", "cutout", "encode", "decode", "omage", "engines", "jobs", "models", "serve", "prepare", "doctor")
+NAMES = (
+    "generate", "cutout", "finish", "inspect", "texture", "encode", "decode", "omage", "engines",
+    "jobs", "models", "serve", "prepare", "doctor",
+)  # fmt: skip
 
 
 def load() -> list[ModuleType]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omagen.protocol import EngineInfo, Request
 
 if TYPE_CHECKING:  # numpy comes with the shapes, and describing an engine must stay cheap
-    from omagen.shapes import DecodedOmage, Mesh, Omage, Picture
+    from omagen.shapes import DecodedOmage, LodChain, Mesh, Omage, Picture
 
-    Shape = Mesh | Picture | Omage | DecodedOmage
+    Shape = Mesh | LodChain | Picture | Omage | DecodedOmage
 
 
 class RunProgress(Protocol):

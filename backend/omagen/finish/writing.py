@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omagen.protocol import ErrorCode, OmagenError
-from omagen.shapes import DecodedOmage, Mesh, Omage, Picture
+from omagen.shapes import DecodedOmage, LodChain, Mesh, Omage, Picture
 
 PREVIEW_SIZE = 256
 """Pixels a side of `preview.png`."""
@@ -31,6 +32,8 @@ def write_shape(
             return {}
         if isinstance(shape, Mesh):
             return _write_mesh(shape, folder, provenance, progress)
+        if isinstance(shape, LodChain):
+            return _write_levels(shape, folder, provenance, progress)
         if isinstance(shape, DecodedOmage):
             return _write_decoded(shape, folder, provenance, progress)
         if isinstance(shape, Omage):
@@ -61,6 +64,20 @@ def _write_mesh(
     progress("Drawing the preview", 0.7)
     (folder / "preview.png").write_bytes(encode_png(render_preview(mesh, PREVIEW_SIZE)))
     return report
+
+
+def _write_levels(
+    chain: LodChain, folder: Path, provenance: dict[str, Any], progress: Callable[[str, float], None]
+) -> dict[str, Any]:
+    from omagen.io.glb_writer import write_glb
+
+    finest, *others = (replace(level, name=chain.name) for level in chain.levels)
+    for number, level in enumerate(others, 1):
+        progress("Writing the levels of detail", 0.0)
+        named = replace(level, name=f"{chain.name} LOD{number}")
+        write_glb(named, folder / f"object_lod{number}.glb", provenance | {"level": number})
+    report = _write_mesh(finest, folder, provenance, progress)
+    return report | {"level_triangles": [len(level.faces) for level in chain.levels]}
 
 
 def _write_omage(omage: Omage, folder: Path, progress: Callable[[str, float], None]) -> dict[str, Any]:

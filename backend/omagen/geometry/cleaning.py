@@ -33,6 +33,14 @@ def weld_vertices(mesh: Mesh) -> Mesh:
     return _renumbered(mesh, first, inverse.astype(np.int32))
 
 
+def join_places(mesh: Mesh) -> Mesh:
+    """`mesh` with all vertices joined that are at exactly the same place, whatever their colours."""
+    first, inverse = distinct_rows(mesh.vertices)
+    per_vertex = {name: a[first] for name in ("colors", "region") if (a := getattr(mesh, name)) is not None}
+    faces = inverse.astype(np.int32)[mesh.faces]
+    return replace(mesh, vertices=mesh.vertices[first], faces=faces, numbered=False, **per_vertex)
+
+
 def drop_degenerate_faces(mesh: Mesh) -> Mesh:
     """`mesh` without faces that have no area (see `quality.is_degenerate`)."""
     return keep_faces(mesh, ~is_degenerate(mesh.vertices, mesh.faces))

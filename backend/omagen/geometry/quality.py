@@ -25,8 +25,13 @@ def quality_report(mesh: Mesh) -> dict[str, Any]:
     non_manifold_edges (three faces or more), degenerate_faces (see `is_degenerate`), size_m [x, y, z], materials,
     uv_charts (0 without UVs; faces belong to one chart when they share an edge with the same UVs on both sides),
     uv_coverage (area of all UV triangles; 1 = as much as the unit square), texture_size ([width, height] of the largest
-    base colour texture, or None). Faces that name a vertex twice do not count as faces of an edge.
+    base colour texture, or None), quads (four-sided faces among them), self_intersections (pairs of faces that cross,
+    see `self_intersection`; None: not counted, the mesh being too large), and what `uv_quality.uv_report` tells. Faces
+    that name a vertex twice do not count as faces of an edge.
     """
+    from omagen.geometry.self_intersection import self_intersections
+    from omagen.geometry.uv_quality import uv_report
+
     faces = mesh.faces
     is_proper = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
     edges, order = half_edges(faces[is_proper])
@@ -48,7 +53,9 @@ def quality_report(mesh: Mesh) -> dict[str, Any]:
         "uv_charts": 0 if mesh.uv is None else _count_charts(faces[is_proper], mesh.uv[is_proper], edges, order),
         "uv_coverage": 0.0 if mesh.uv is None else _uv_area(mesh.uv),
         "texture_size": _texture_size(mesh),
-    }
+        "quads": 0 if mesh.quads is None else len(mesh.quads),
+        "self_intersections": self_intersections(mesh.vertices, faces),
+    } | uv_report(mesh)
 
 
 def is_degenerate(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

@@ -100,11 +100,31 @@ def go_round() -> None:
             lod_chain(read, 32)
 
 
+def finish_meshes() -> None:
+    """Without encoding anything: what cutting charts needs comes from its own task."""
+    from omagen.finish.finishing import finish_with_levels
+    from omagen.finish.settings import FinishSettings
+    from omagen.geometry.quality import quality_report
+
+    for mesh in (ball(24, 12), box(), broken()):
+        levels, _ = finish_with_levels(mesh, FinishSettings(faces=200, texture=_RESOLUTION, lods=2), _Silent())
+        quality_report(levels.levels[0])  # type: ignore[union-attr]  # there are two
+
+
+class _Silent:
+    """A progress that nobody watches."""
+
+    def __call__(self, stage: str, fraction: float) -> None: ...
+
+    def warn(self, message: str) -> None: ...
+
+
 TASKS: Final = (
     Task("layout", lay_out_charts),
     Task("charts", cut_charts),
     Task("materials", sample_materials),
     Task("decoding", decode_sheets),
+    Task("finishing", finish_meshes),
     Task("the whole round trip", go_round),
 )
 """In the order in which they are begun, the longest first; the last one after all others have ended"""
