@@ -15,14 +15,16 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 class FakeHub(ThreadingHTTPServer):
-    """Serves `files` of one repository at `REVISION`; large ones as LFS, behind a redirect, as the hub does."""
+    """Serves `files` of one repository at one commit; large ones as LFS, behind a redirect, as the hub does."""
 
     daemon_threads = True
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
+    def __init__(self, files: Mapping[str, bytes], repository: str, revision: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files = dict(files)
-        self.revision = REVISION
+        self.repository, self.asked = repository, revision
+        self.revision = revision
+        """The commit that it says it gives"""
         self.send: Callable[[_Handler, str, bytes, int], object] = whole
         """Writes the body of a file from an offset on"""
         self.fetched: list[tuple[str, str | None]] = []
@@ -53,9 +55,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, hub = unquote(self.path.partition("?")[0]), self.server
         hub.tokens.append((path.split("/")[1], self.headers["Authorization"]))
-        resolve, at_store = f"/{REPOSITORY}/resolve/{REVISION}/", "/store/"
-        if path == f"/api/models/{REPOSITORY}/revision/{REVISION}":
-            info = {"id": REPOSITORY, "modelId": REPOSITORY, "sha": hub.revision, "siblings": hub.siblings()}
+        resolve, at_store = f"/{hub.repository}/resolve/{hub.asked}/", "/store/"
+        if path == f"/api/models/{hub.repository}/revision/{hub.asked}":
+            info = {"id": hub.repository, "modelId": hub.repository, "sha": hub.revision, "siblings": hub.siblings()}
             self._answer(200, json.dumps(info).encode())
         elif path.startswith(resolve) and path.endswith(".safetensors"):
             self.send_response(302)
@@ -94,8 +96,8 @@ def whole(handler: _Handler, name: str, content: bytes, start: int) -> None:
 
 
 @contextmanager
-def fake_hub(files: Mapping[str, bytes]) -> Iterator[FakeHub]:
-    with FakeHub(files) as hub:
+def fake_hub(files: Mapping[str, bytes], repository: str = REPOSITORY, revision: str = REVISION) -> Iterator[FakeHub]:
+    with FakeHub(files, repository, revision) as hub:
         threading.Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield hub
         hub.shutdown()

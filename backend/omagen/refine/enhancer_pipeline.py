@@ -4,6 +4,9 @@ Where only a part of a picture is made anew, the inpainting pipelines do it, whi
 A model that was not trained on normal maps is used as it is: see docs/refinement.md for what that means.
 """
 
+# pyright: reportPrivateImportUsage=false
+# diffusers exports what it has lazily.
+
 from __future__ import annotations
 
 import logging

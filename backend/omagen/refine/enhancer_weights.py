@@ -4,6 +4,9 @@ Stable Diffusion's folder is laid out as `diffusers` saves it. ControlNet's is e
 file with the names of the authors' own code, which is what is published as safetensors.
 """
 
+# pyright: reportPrivateImportUsage=false
+# diffusers exports what it has lazily.
+
 from __future__ import annotations
 
 import json
@@ -28,7 +31,7 @@ _CONTROL_WIDTH: Final = 768
 
 @dataclass(frozen=True)
 class EnhancerNetworks:
-    """The networks of `diffusers` and `transformers`, in memory, without a safety checker: nothing here is a photograph."""
+    """Networks of `diffusers` and `transformers`, in memory. No safety checker: pictures of normals show no scenes."""
 
     vae: Any
     text_encoder: Any
@@ -46,7 +49,7 @@ class EnhancerNetworks:
 def load_networks(*, control: bool, reference: bool, half: bool) -> EnhancerNetworks:
     """The networks from the catalogue's folders or the user's own (`omagen models use`); `half`: float16, else float32.
 
-    Raises `OmagenError`: environment where libraries are missing, model for what is missing, unreadable or does not fit.
+    Raises `OmagenError`: environment where libraries are missing, model for what is missing or does not fit.
     """
     try:
         import diffusers
@@ -86,8 +89,8 @@ def _folder(id: str) -> Path:
         raise OmagenError(
             ErrorCode.MODEL,
             f"{model.title} is not on this computer ({model.size / 1e9:.1f} GB, licence {model.licence}).",
-            f"Fetch it with `omagen models download {id}` or in the add-on's preferences, or name a folder that has it: "
-            f"`omagen models use {id} FOLDER`.",
+            f"Fetch it with `omagen models download {id}` or in the add-on's preferences, or name a folder that has it "
+            f"with `omagen models use {id} FOLDER`.",
         )
     return found
 
@@ -205,6 +208,6 @@ def _incomplete(id: str, what: str) -> OmagenError:
     return OmagenError(
         ErrorCode.MODEL,
         f"{model.title} cannot be loaded: {what}.",
-        f"Fetch it again: `omagen models delete {id}`, then `omagen models download {id}`. A folder of your own must be "
-        f"laid out as {model.repository} is.",
+        f"Fetch it again: `omagen models delete {id}`, then `omagen models download {id}`. A folder of your own must "
+        f"be laid out as {model.repository} is.",
     )
