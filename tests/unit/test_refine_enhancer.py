@@ -10,6 +10,7 @@ import pytest
 import trimesh
 from omagen.geometry.cameras import view_from, view_set
 from omagen.protocol import ErrorCode, OmagenError
+from omagen.refine.close_up import close_up
 from omagen.refine.enhancer import LEAST, PictureEnhancer, enhance_region, enhance_views
 from omagen.refine.enhancer_settings import EnhancerSettings
 from omagen.refine.normal_pictures import decode, encode, unit
@@ -287,3 +288,17 @@ def test_views_of_different_sizes_are_refused(mesh: Mesh, views: list[ViewNormal
     other = render_normals(mesh, view_set(mesh, 1), 32)
     with pytest.raises(OmagenError, match="sizes"):
         enhance_views(mesh, [*views, *other], _changing(lambda n, seed: n), SETTINGS, _silent)
+
+
+def test_close_ups_fill_the_picture_and_cut_nothing() -> None:
+    box = trimesh.creation.box([0.2, 1.0, 3.0])
+    box.apply_translation([5, 1, -2])
+    mesh = Mesh(np.asarray(box.vertices, np.float32), np.asarray(box.faces, np.int32))
+    for camera in view_set(mesh, 6):
+        (view,) = render_normals(mesh, [close_up(mesh, camera)], SIZE)
+        rows, columns = np.flatnonzero(view.mask.any(1)), np.flatnonzero(view.mask.any(0))
+        assert 0.85 * SIZE < max(np.ptp(rows), np.ptp(columns)) + 1 < 0.95 * SIZE
+        for found in (rows, columns):
+            assert abs(found[0] - (SIZE - 1 - found[-1])) <= 1, "in the middle"
+    perspective = replace(view_set(mesh, 1)[0], kind="perspective", size=1.0)
+    assert close_up(mesh, perspective) is perspective

@@ -24,6 +24,7 @@ import torch
 import trimesh
 from fake_hub import fake_hub
 from omagen.catalog import MODELS, Downloads, HubModel, ModelState
+from omagen.engines.refine.diffusion import PARAMETERS, diffusion_source
 from omagen.geometry.cameras import view_set
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.refine.enhancer import enhance_region
@@ -32,6 +33,7 @@ from omagen.refine.enhancer_settings import EnhancerSettings
 from omagen.refine.enhancer_weights import BASE, CONTROL, REFERENCE, load_networks
 from omagen.refine.views import ViewNormals, render_normals
 from omagen.shapes import Mesh
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers with numpy 2
@@ -152,6 +154,18 @@ def test_it_runs_from_views_to_views(installed: Path, mesh: Mesh, views: list[Vi
         np.testing.assert_array_equal(after.normal, same.normal)
     assert report["licences"] == {"Stable Diffusion 1.5": "CreativeML-OpenRAIL-M", "ControlNet 1.1 Tile": "OpenRAIL"}
     assert report["trained_on_normals"] is False
+
+
+def test_a_mesh_becomes_a_source_of_normals(installed: Path, mesh: Mesh, tmp_path: Path) -> None:
+    picture = tmp_path / "reference.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 50, 3)).astype(np.uint8)).save(picture)
+    values = {parameter.id: parameter.default for parameter in PARAMETERS}
+    values |= {"diffusion_views": 2, "diffusion_size": 64, "diffusion_steps": 4}
+    source, report = diffusion_source(mesh, values, "scales", picture, 3, "cpu", _silent)
+    targets = source.targets(mesh)
+    assert (targets.weight > 0).mean() > 0.5
+    assert report["views"] == 2
+    assert report["licences"]["IP-Adapter for Stable Diffusion 1.5"] == "Apache-2.0"
 
 
 def test_a_painted_region_is_made_anew_and_nothing_else(installed: Path, views: list[ViewNormals]) -> None:
