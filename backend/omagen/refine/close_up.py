@@ -15,7 +15,7 @@ MARGIN: Final = 1.1
 
 
 def close_up(mesh: Mesh, camera: Camera) -> Camera:
-    """An orthographic `camera` moved sideways and scaled so that `mesh` fills its picture; a perspective one as it is."""
+    """An orthographic `camera` moved and scaled so that `mesh` fills its picture; a perspective one as it is."""
     used = np.unique(mesh.faces)
     if camera.kind == "perspective" or not len(used):
         return camera

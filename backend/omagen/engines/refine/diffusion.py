@@ -21,8 +21,8 @@ INPUTS: Final = (
 PARAMETERS: Final = (
     Parameter(
         "diffusion", ParameterKind.BOOL, "Detail by diffusion", False, group=GROUP,
-        description="Stable Diffusion 1.5 draws detail into pictures of the mesh's normals. Unverified: no weights could "
-        "be run where this was made, and the model was not trained on normal maps.",
+        description="Stable Diffusion 1.5 draws detail into pictures of the mesh's normals. Unverified: no weights "
+        "could be run where this was made, and the model was not trained on normal maps.",
     ),
     Parameter(
         "diffusion_views", ParameterKind.INT, "Views", 6, minimum=1, maximum=12, group=GROUP,
@@ -51,8 +51,8 @@ PARAMETERS: Final = (
     Parameter(
         "diffusion_consistency", ParameterKind.CHOICE, "Agreement", "grid", group=GROUP,
         choices=(
-            Choice("grid", "Sheets", "Four views are drawn as one picture; later sheets keep what earlier ones decided"),
-            Choice("sequential", "One by one", "Each view keeps what earlier ones decided; needs least memory"),
+            Choice("grid", "Sheets", "Four views are drawn as one picture; later sheets keep what earlier ones drew"),
+            Choice("sequential", "One by one", "Each view keeps what earlier ones drew; needs least memory"),
         ),
         description="How views come to agree.",
     ),
