@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
+
 from omagen.engines.base import RunProgress
 from omagen.finish.needed_maps import needed_maps
 from omagen.finish.settings import FinishSettings
 from omagen.geometry.decimation import decimate
+from omagen.geometry.distinct import distinct_rows
 from omagen.shapes import Mesh
 
 TOLERANCE: Final = 0.05
-"""More faces than this above half the number, and the UVs are not worth keeping"""
+"""More faces than this above what is asked for, and the UVs are not worth keeping"""
+MOST_FIXED: Final = 0.3
+"""Share of a level's vertices that may be on the borders of charts: these stay, at the expense of all others"""
 SMALLEST: Final = 16
 """Faces below which there are no more levels"""
 
@@ -48,7 +53,7 @@ def _level(finest: Mesh, asked: int, settings: FinishSettings, progress: Any) ->
     from omagen.omage.surface_normals import corner_normals
 
     bakes = settings.materials == "bake" and settings.maps != frozenset()
-    if finest.uv is not None:
+    if finest.uv is not None and (not bakes or _border_vertices(finest) <= MOST_FIXED * asked / 2):
         level = decimate(finest, asked, lambda part: progress("simplifying", 0.3 * part), keep_uv=True).mesh
         if len(level.faces) <= asked * (1 + TOLERANCE) or not bakes:
             level = replace(level, normals=corner_normals(level))
@@ -65,3 +70,11 @@ def _level(finest: Mesh, asked: int, settings: FinishSettings, progress: Any) ->
     maps = needed_maps(finest, is_reshaped=True)
     level = bake(level, finest, settings.texture, maps, lambda stage, part: progress(stage, 0.6 + 0.4 * part))
     return level, {"uv": "new", "normals": "baked"}
+
+
+def _border_vertices(mesh: Mesh) -> int:
+    """How many vertices have more than one UV."""
+    assert mesh.uv is not None
+    corners = np.column_stack([mesh.faces.reshape(-1).view(np.float32), mesh.uv.reshape(-1, 2)])
+    first, _ = distinct_rows(corners.view(np.uint32))
+    return int((np.bincount(mesh.faces.reshape(-1)[first]) > 1).sum())

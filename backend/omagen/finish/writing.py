@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from omagen.protocol import ErrorCode, OmagenError
-from omagen.shapes import DecodedOmage, LodChain, Mesh, Omage, Picture
+from omagen.shapes import DecodedOmage, DisplacedMesh, LodChain, Mesh, Omage, Picture
 
 PREVIEW_SIZE = 256
 """Pixels a side of `preview.png`."""
@@ -17,7 +17,7 @@ PREVIEW_RESOLUTION = 256
 
 
 def write_shape(
-    shape: Mesh | Picture | Omage | DecodedOmage | None,
+    shape: Mesh | Picture | Omage | DecodedOmage | DisplacedMesh | None,
     folder: Path,
     provenance: dict[str, Any],
     progress: Callable[[str, float], None],
@@ -32,6 +32,8 @@ def write_shape(
             return {}
         if isinstance(shape, Mesh):
             return _write_mesh(shape, folder, provenance, progress)
+        if isinstance(shape, DisplacedMesh):
+            return _write_displaced(shape, folder, provenance, progress)
         if isinstance(shape, LodChain):
             return _write_levels(shape, folder, provenance, progress)
         if isinstance(shape, DecodedOmage):
@@ -78,6 +80,15 @@ def _write_levels(
         write_glb(named, folder / f"object_lod{number}.glb", provenance | {"level": number})
     report = _write_mesh(finest, folder, provenance, progress)
     return report | {"level_triangles": [len(level.faces) for level in chain.levels]}
+
+
+def _write_displaced(
+    displaced: DisplacedMesh, folder: Path, provenance: dict[str, Any], progress: Callable[[str, float], None]
+) -> dict[str, Any]:
+    from omagen.io.images import encode_png
+
+    (folder / "displacement.png").write_bytes(encode_png(displaced.pixels()))
+    return _write_mesh(displaced.mesh, folder, provenance, progress)
 
 
 def _write_omage(omage: Omage, folder: Path, progress: Callable[[str, float], None]) -> dict[str, Any]:

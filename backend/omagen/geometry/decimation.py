@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from omagen.geometry.edge_collapse import collapse
-from omagen.geometry.edge_queue import FIXED, State, prepare
+from omagen.geometry.edge_queue import State, prepare
 from omagen.geometry.topology import half_edges
 from omagen.shapes import Mesh
 
@@ -44,7 +44,8 @@ def decimate(
     place = mesh.vertices[used].astype(np.float64)
     centre = (place.max(axis=0) + place.min(axis=0)) / 2
     size = float(np.ptp(place, axis=0).max()) or 1.0
-    uv, is_seam = _vertex_uv(faces, mesh.uv if keep_uv else None, len(used))
+    uv = np.zeros((0, 2)) if mesh.uv is None or not keep_uv else mesh.uv.reshape(-1, 2).astype(np.float64)
+    is_seam = _has_several(faces, uv, len(used))
     edges = _edges(faces, mesh.material_index)
     state = prepare((place - centre) / size, faces, is_seam, uv, *edges)
     before = len(faces)
@@ -54,16 +55,15 @@ def decimate(
     return Decimated(_taken(mesh, state, kept, used, (centre, size)), kept, int(state.count[0]) > target)
 
 
-def _vertex_uv(faces: np.ndarray, uv: np.ndarray | None, vertices: int) -> tuple[np.ndarray, np.ndarray]:
-    """One UV for each vertex (V, 2) float64, or (0, 2) without any; (V,) bool: it has several."""
-    if uv is None:
-        return np.zeros((0, 2)), np.zeros(vertices, bool)
-    flat = uv.reshape(-1, 2)
-    of_vertex = np.zeros((vertices, 2), np.float32)
-    of_vertex[faces.reshape(-1)] = flat
+def _has_several(faces: np.ndarray, uv: np.ndarray, vertices: int) -> np.ndarray:
+    """(V,) bool: vertices whose corners have different `uv` (3F, 2)."""
     is_seam = np.zeros(vertices, bool)
-    is_seam[faces.reshape(-1)[(of_vertex[faces.reshape(-1)] != flat).any(axis=1)]] = True
-    return of_vertex.astype(np.float64), is_seam
+    if len(uv):
+        corner = faces.reshape(-1)
+        one = np.empty((vertices, 2))
+        one[corner] = uv
+        is_seam[corner[(one[corner] != uv).any(axis=1)]] = True
+    return is_seam
 
 
 def _edges(faces: np.ndarray, material: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -88,11 +88,7 @@ def _taken(mesh: Mesh, state: State, kept: np.ndarray, used: np.ndarray, frame: 
     corners = np.ascontiguousarray(corners.reshape(-1, 3), np.int32)
     centre, size = frame
     vertices = (state.place[left] * size + centre).astype(np.float32)
-    uv = None
-    if len(state.uv) and mesh.uv is not None:
-        moved = state.uv.astype(np.float32)[state.faces[kept]]
-        is_fixed = (state.flags & FIXED).astype(bool)[state.faces[kept]]
-        uv = np.where(is_fixed[..., None], mesh.uv[kept], moved)
+    uv = state.uv.astype(np.float32).reshape(-1, 3, 2)[kept] if len(state.uv) else None
     colors = None
     if mesh.colors is not None:
         colors = _nearest_colors(mesh, vertices)

@@ -20,7 +20,7 @@ LEAST_TURN: Final = 0.15
 @njit(cache=True, nogil=True)
 def collapse(state: State, target: int, steps: int) -> bool:
     """Collapse edges until `target` faces are left, nothing more can be done (both: True), or `steps` are taken."""
-    where = np.empty(3)
+    where, uv = np.empty(3), np.zeros(2)
     while state.count[0] > target:
         if state.count[1] == 0:
             return True
@@ -34,10 +34,11 @@ def collapse(state: State, target: int, steps: int) -> bool:
         ):
             a, b = b, a
         best_place(state, a, b, where)
-        share = _share(state, a, b, where)
-        if _folds(state, a, b, where, share) or _folds(state, b, a, where, 1 - share):
+        if len(state.uv):
+            _uv_there(state, a, b, _share(state, a, b, where), uv)
+        if _folds(state, a, b, where, uv) or _folds(state, b, a, where, uv):
             continue
-        _merge(state, a, b, where, share)
+        _merge(state, a, b, where, uv)
         steps -= 1
     return True
 
@@ -91,7 +92,22 @@ def _share(state: State, a: int, b: int, where: np.ndarray) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _folds(state: State, moved: int, other: int, where: np.ndarray, share: float) -> bool:
+def _uv_there(state: State, a: int, b: int, share: float, out: np.ndarray) -> None:
+    """The UV at `share` of the way from `a` to `b`, of a face beside their edge, into `out` (2,)."""
+    corner = state.first[b]
+    while corner >= 0:
+        f, k = corner // 3, corner % 3
+        if state.is_alive[f]:
+            for step in (1, 2):
+                other = 3 * f + (k + step) % 3
+                if state.faces[f, (k + step) % 3] == a:
+                    out[:] = (1 - share) * state.uv[other] + share * state.uv[corner]
+                    return
+        corner = state.next[corner]
+
+
+@njit(cache=True, nogil=True)
+def _folds(state: State, moved: int, other: int, where: np.ndarray, new_uv: np.ndarray) -> bool:
     """Whether a face of `moved` that stays would turn over, or all but vanish."""
     place = state.place
     corner = state.first[moved]
@@ -118,12 +134,11 @@ def _folds(state: State, moved: int, other: int, where: np.ndarray, share: float
         folds = turn < LEAST_TURN * np.sqrt(size_before * size_after) or size_after < 1e-8 * longest * longest
         if folds and size_before > 1e-16 * longest * longest:
             return True
-        if len(state.uv):
-            uv = state.uv
-            flat = _turn(uv[moved, 0], uv[moved, 1], uv[p, 0], uv[p, 1], uv[r, 0], uv[r, 1])
-            u = (1 - share) * uv[moved, 0] + share * uv[other, 0]
-            v = (1 - share) * uv[moved, 1] + share * uv[other, 1]
-            if not flat * _turn(u, v, uv[p, 0], uv[p, 1], uv[r, 0], uv[r, 1]) > 0:
+        if len(state.uv) and not state.flags[moved] & FIXED:
+            uv = state.uv[3 * f : 3 * f + 3]
+            m, n = (k + 1) % 3, (k + 2) % 3
+            old = _turn(uv[k, 0], uv[k, 1], uv[m, 0], uv[m, 1], uv[n, 0], uv[n, 1])
+            if not old * _turn(new_uv[0], new_uv[1], uv[m, 0], uv[m, 1], uv[n, 0], uv[n, 1]) > 0:
                 return True
     return False
 
@@ -134,13 +149,17 @@ def _turn(au, av, bu, bv, cu, cv) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _merge(state: State, a: int, b: int, where: np.ndarray, share: float) -> None:
-    """`b` becomes `a`, which moves to `where`."""
+def _merge(state: State, a: int, b: int, where: np.ndarray, uv: np.ndarray) -> None:
+    """`b` becomes `a`, which moves to `where` and in the chart of their edge to `uv`."""
     state.place[a] = where
     state.quadric[a] += state.quadric[b]
-    state.flags[a] |= state.flags[b]
     if len(state.uv):
-        state.uv[a] = (1 - share) * state.uv[a] + share * state.uv[b]
+        for vertex in (a, b):
+            corner = -1 if state.flags[vertex] & FIXED else state.first[vertex]
+            while corner >= 0:
+                state.uv[corner] = uv
+                corner = state.next[corner]
+    state.flags[a] |= state.flags[b]
     corner = state.first[b]
     while corner >= 0:
         f, k = corner // 3, corner % 3

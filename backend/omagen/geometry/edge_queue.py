@@ -44,7 +44,8 @@ class State(NamedTuple):
     flags: np.ndarray
     """(V,) uint8: OPEN, FIXED"""
     uv: np.ndarray
-    """(V, 2) float64 that moves along with vertices and whose triangles may not turn over; or empty"""
+    """(3F, 2) float64 of corners, or empty: moves along with vertices, and its triangles may not turn over. Corners of
+    vertices that are not FIXED agree"""
     stamp: np.ndarray
     """(V,) int32: counts changes, so that queued edges can be told from outdated ones"""
     mark: np.ndarray
@@ -60,7 +61,7 @@ class State(NamedTuple):
 def prepare(
     place: np.ndarray, faces: np.ndarray, is_fixed: np.ndarray, uv: np.ndarray, beside: np.ndarray, crease: np.ndarray
 ) -> State:
-    """`place` (V, 3) float64 about the origin, `faces` (F, 3) int32, `is_fixed` (V,) bool, `uv` (V, 2) float64 or empty.
+    """`place` (V, 3) float64 about the origin, `faces` (F, 3) int32, `is_fixed` (V,) bool, `uv` (3F, 2) or empty.
 
     Of half-edges: `beside` (3F,) int32, the faces at the edge, negative for all but one of an edge's half-edges;
     `crease` (3F,) bool, edges to be kept in their line, though they may be collapsed."""
@@ -189,6 +190,11 @@ def best_place(state: State, a: int, b: int, out: np.ndarray) -> float:
             dz = (cz * rx + (q[1] * q[2] - xx * q[4]) * ry + (xx * yy - q[1] * q[1]) * rz) / determinant
             if not dx * dx + dy * dy + dz * dz < 4 * length:  # a spike
                 dx = dy = dz = 0.0
+        if len(state.uv):  # UVs are known along the edge only
+            ex, ey, ez = place[b, 0] - mx, place[b, 1] - my, place[b, 2] - mz
+            along = (dx * ex + dy * ey + dz * ez) / max(length / 4, 1e-300)
+            along = min(max(along, -1.0), 1.0)
+            dx, dy, dz = along * ex, along * ey, along * ez
         out[0], out[1], out[2] = mx + dx, my + dy, mz + dz
     cost = max(_error(q, out[0], out[1], out[2]), 0.0)
     return cost + LENGTH_WEIGHT * length * (q[0] + q[3] + q[5])
