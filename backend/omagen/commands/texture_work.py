@@ -24,7 +24,6 @@ MOST_BYTES: Final = 2**22
 def texture_file(order: Order, report: Reporter) -> dict[str, Any]:
     """Read the mesh `order.source` and the pictures, write `order.output`; returns digest, seconds and reports."""
     from omagen.geometry.quality import quality_report
-    from omagen.io.images import read_picture
     from omagen.io.meshes import read_mesh
     from omagen.texturing.settings import TextureSettings
     from omagen.texturing.texturing import texture_mesh
@@ -35,7 +34,7 @@ def texture_file(order: Order, report: Reporter) -> dict[str, Any]:
     mesh, warnings = read_mesh(order.source)
     for warning in warnings:
         report.warn(warning)
-    pictures = {side: read_picture(Path(path).expanduser()) for side, path in given["pictures"].items()}
+    pictures = {side: read_file(Path(path).expanduser()) for side, path in given["pictures"].items()}
     cameras = read_cameras(Path(given["cameras"]).expanduser()) if given["cameras"] else []
     settings = TextureSettings(**{name: given[name] for name in ("texture", "unseen", "uv", "sharpness")})
     mesh, facts = texture_mesh(mesh, pictures, settings, report, cameras)
@@ -51,7 +50,6 @@ def read_cameras(path: Path) -> list[tuple[Picture, Camera]]:
     Raises `OmagenError` (input) for what is no such list and for pictures that cannot be read.
     """
     from omagen.geometry.camera_json import camera_from_json
-    from omagen.io.images import read_picture
 
     try:
         with path.open("rb") as file:
@@ -66,8 +64,21 @@ def read_cameras(path: Path) -> list[tuple[Picture, Camera]]:
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("picture"), str):
             raise _refused(path, "one of its cameras has no picture")
-        pairs.append((read_picture(path.parent / entry["picture"]), camera_from_json(entry)))
+        pairs.append((read_file(path.parent / entry["picture"]), camera_from_json(entry)))
     return pairs
+
+
+def read_file(path: Path) -> Picture:
+    """The picture at `path`; raises `OmagenError` (input) also where there is none."""
+    from omagen.io.images import read_picture
+
+    try:
+        return read_picture(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OmagenError(
+            ErrorCode.INPUT, f"{path.name} cannot be read: {reason}.", "Check its name and permissions."
+        ) from error
 
 
 def _refused(path: Path, why: str) -> OmagenError:

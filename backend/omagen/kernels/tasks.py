@@ -111,6 +111,21 @@ def finish_meshes() -> None:
         quality_report(levels.levels[0])  # type: ignore[union-attr]  # there are two
 
 
+def texture_meshes() -> None:
+    """Every map baked, from other and from the same faces, and pictures projected."""
+    from omagen.bake import MAPS, bake
+    from omagen.geometry.cameras import view_from
+    from omagen.shapes import Picture
+    from omagen.texturing import project_pictures
+
+    picture = Picture(np.full((32, 32, 4), 200, np.uint8))
+    for high in (ball(24, 12), box()):
+        made = bake(box(), high, _RESOLUTION, MAPS)
+        pictures = [(picture, view_from(made, np.array(way))) for way in ((0.0, 0.0, 1.0), (1.0, 0.0, 0.0))]
+        for unseen in ("fill", "keep"):
+            project_pictures(replace(made, region=np.ones(len(made.vertices), np.float32)), pictures, 32, unseen=unseen)
+
+
 class _Silent:
     """A progress that nobody watches."""
 
@@ -125,6 +140,7 @@ TASKS: Final = (
     Task("materials", sample_materials),
     Task("decoding", decode_sheets),
     Task("finishing", finish_meshes),
+    Task("textures", texture_meshes),
     Task("the whole round trip", go_round),
 )
 """In the order in which they are begun, the longest first; the last one after all others have ended"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -12,10 +11,6 @@ TURNED: Final = 0.0
 """Cosine between normals from which points are not neighbours: they lie on two sides of a wall"""
 HOLD: Final = 20.0
 """How strongly a point that is seen well keeps its colour, relative to its neighbours' pull"""
-ACCURACY: Final = 1e-4
-MOST_STEPS: Final = 4000
-CHECK: Final = 25
-"""Steps between two chances to cancel"""
 
 
 def diffused(
@@ -23,18 +18,17 @@ def diffused(
     normal: np.ndarray,
     color: np.ndarray,
     trust: np.ndarray,
-    progress: Callable[[float], None] = lambda fraction: None,
 ) -> np.ndarray:
     """(N, 3) float32: colours that equal `color` where `trust` is 1 and lead smoothly from there to everywhere else.
 
     `position` (N, 3), `normal` (N, 3) unit, `color` (N, 3), `trust` (N,) 0 to 1, of points spread evenly over a
-    surface. Neighbours are near in space, not in a texture, so seams do not matter: the result is the solution of the
-    heat equation over them. Parts without anything seen take the colour of the nearest seen point. With nothing seen
-    at all everything is grey.
+    surface. Neighbours are near in space, not in a texture, so seams do not matter: the result solves Laplace's
+    equation over them. Parts without anything seen take the colour of the nearest seen point; with nothing seen all is
+    grey.
     """
     from scipy.sparse import coo_matrix, diags
     from scipy.sparse.csgraph import connected_components
-    from scipy.sparse.linalg import cg
+    from scipy.sparse.linalg import splu
     from scipy.spatial import KDTree
 
     count = len(position)
@@ -60,20 +54,7 @@ def diffused(
     hold = HOLD * np.where(lost, 1.0, trust)
     degree = np.asarray(graph.sum(1)).reshape(-1)
     hold = hold * np.maximum(degree, 1e-12) + 1e-9
-    system = (diags(degree + hold) - graph).tocsr()
-    scale = diags(1 / (degree + hold))
-    steps = 0
-
-    def step(_: np.ndarray) -> None:
-        nonlocal steps
-        steps += 1
-        if steps % CHECK == 0:
-            progress(min(steps / (3 * MOST_STEPS), 1.0))
-
-    result = np.empty((count, 3))
-    for channel in range(3):
-        wanted = hold * start[:, channel]
-        result[:, channel], _ = cg(
-            system, wanted, start[:, channel], rtol=ACCURACY, maxiter=MOST_STEPS, M=scale, callback=step
-        )
-    return result.clip(0, 1).astype(np.float32)
+    system = (diags(degree + hold) - graph).tocsc()
+    # a direct solver: iterations take ten times as long where much is unseen
+    solver = splu(system, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    return solver.solve(hold[:, None] * start).clip(0, 1).astype(np.float32)

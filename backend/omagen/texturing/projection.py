@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,14 +17,15 @@ from omagen.geometry.rays import RayCaster
 from omagen.omage.raster_dilation import dilate_all
 from omagen.omage.surface import sample_surface
 from omagen.omage.surface_normals import corner_normals, face_normals
+from omagen.omage.surface_points import interpolate
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.shapes import Material, Mesh, Picture, Texture
 from omagen.texturing.evening import gains
 from omagen.texturing.filling import diffused
 from omagen.texturing.fitting import opposite
+from omagen.texturing.settings import Unseen
 from omagen.texturing.views import Sight, View
 
-Unseen = Literal["fill", "mirror", "keep"]
 NODES: Final = 60_000
 """Texels between which colours spread to where nothing is seen"""
 PART: Final = 2**18
@@ -47,7 +48,8 @@ def project_pictures(
 
     Only base colours change: each material gets a texture of `size` x `size` texels on the UVs that the mesh has;
     vertices, faces, UVs, normals and all other maps stay bit for bit. Vertex colours, which would tint the textures,
-    go. What is partly transparent in a picture lets through what is there without it.
+    go. What is partly transparent in a picture lets through what is there without it, and what `mesh.region` excludes
+    keeps its colours.
 
     `unseen`: what becomes of what no picture shows: `fill` continues the colours around it along the surface, `mirror`
     lets the pictures shine through to the other side and fills the rest, `keep` leaves the colours of the mesh.
@@ -72,7 +74,8 @@ def project_pictures(
     projection.even_out([sheet.texels.part(chosen) for sheet, chosen in zip(sheets, nodes, strict=True)])
     fill = None
     if unseen != "keep":
-        fill = _fill(projection, sheets, nodes, lambda part: progress("Continuing the colours", 0.15 + 0.25 * part))
+        progress("Continuing the colours", 0.2)
+        fill = _fill(projection, sheets, nodes)
     materials, done = list(mesh.materials or (Material(mesh.name),)), 0
     total = sum(len(sheet.texels.pixel) for sheet in sheets)
     for number, sheet in enumerate(sheets):
@@ -118,6 +121,11 @@ class _Sheet:
             face_normals(self._mesh)[joined.face],
             pitch[joined.face].astype(np.float32),
         )
+        self.region = None
+        """(N,) float32, 0 to 1, how much texels take part; None: all"""
+        if mesh.region is not None:
+            values = np.ascontiguousarray(mesh.region[:, None], np.float32)
+            self.region = interpolate(values, self._mesh.faces, joined.face, joined.bary)[:, 0].clip(0, 1)
         self.stride = 1
 
     def nodes(self, sheets: int) -> np.ndarray:
@@ -209,7 +217,11 @@ class _Projection:
             under = sheet.own_color(part)
         else:
             under[rest] = _handed_on(texels, *fill, np.arange(count)[part][rest], sheet)
-        return trust[:, None] * color + (1 - trust[:, None]) * under
+        color = trust[:, None] * color + (1 - trust[:, None]) * under
+        if sheet.region is None:
+            return color
+        share = sheet.region[part, None]
+        return share * color + (1 - share) * sheet.own_color(part)
 
     def report(self) -> dict[str, Any]:
         total = max(self._tally.all, 1e-300)
@@ -237,18 +249,16 @@ def _overlap(sheets: Sequence[_Sheet]) -> float:
 
 
 def _fill(
-    projection: _Projection, sheets: Sequence[_Sheet], nodes: Sequence[np.ndarray], progress: Callable[[float], None]
+    projection: _Projection, sheets: Sequence[_Sheet], nodes: Sequence[np.ndarray]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each sheet its nodes and colours for them, continued from what is seen."""
     parts = [sheet.texels.part(chosen) for sheet, chosen in zip(sheets, nodes, strict=True)]
     observed = [projection.observed(part) for part in parts]
-    progress(0.2)
     colors = diffused(
         np.concatenate([part.position for part in parts]),
         np.concatenate([part.normal for part in parts]),
         np.concatenate([color for color, _ in observed]),
         np.concatenate([trust for _, trust in observed]),
-        lambda part: progress(0.2 + 0.8 * part),
     )
     ends = np.cumsum([len(chosen) for chosen in nodes])
     return list(zip(nodes, np.split(colors, ends[:-1]), strict=True))
@@ -272,7 +282,7 @@ def _blended(sights: Sequence[Sight], factors: np.ndarray, sharpness: float) -> 
     best = np.max([sight.weight for sight in sights], axis=0)
     color, solid, total = np.zeros((len(best), 3)), np.zeros(len(best)), np.zeros(len(best))
     for sight, factor in zip(sights, factors, strict=True):
-        share = (sight.weight / np.maximum(best, 1e-300)) ** sharpness * sight.trust
+        share = np.where(best > 0, sight.weight / np.where(best > 0, best, 1), 0) ** sharpness * sight.trust
         total += share
         solid += share * sight.opacity
         color += (share * sight.opacity)[:, None] * sight.color * factor

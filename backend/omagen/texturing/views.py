@@ -102,7 +102,7 @@ def _pyramid(rgba: np.ndarray) -> list[np.ndarray]:
     """The picture (H, W, 4) float32, linear and premultiplied, and its halves."""
     table = to_linear(np.arange(256) / 255).astype(np.float32)
     alpha = rgba[..., 3:].astype(np.float32) / 255
-    levels = [np.concatenate([table[rgba[..., :3]] * alpha, alpha], axis=2)]
+    levels: list[np.ndarray] = [np.concatenate([table[rgba[..., :3]] * alpha, alpha], axis=2)]
     while min(levels[-1].shape[:2]) > 1:
         height, width = levels[-1].shape[:2]
         half = (max(width // 2, 1), max(height // 2, 1))
