@@ -237,6 +237,32 @@ def test_later_sheets_keep_what_earlier_ones_decided(mesh: Mesh, views: list[Vie
     assert 0 < (regions[1] < 0.5).mean() < 1
 
 
+def test_outside_of_the_meshs_region_normals_stay_and_views_without_it_are_left_out(mesh: Mesh) -> None:
+    share = (mesh.vertices[:, 2] > 0.6).astype(np.float32)
+    limited = replace(mesh, region=share)
+    six = render_normals(limited, view_set(limited, 6), SIZE)
+    regions: list[np.ndarray | None] = []
+
+    def enhance(picture, control, region, seed, progress):
+        regions.append(region)
+        normal, _ = decode(picture)
+        wave = 0.3 * np.sin(2 * np.pi * np.arange(SIZE) / 6)[None, :, None] * np.array([1.0, 0, 0])
+        return encode(unit(normal + wave), np.linalg.norm(normal, axis=-1) > 0.5)
+
+    result, report = enhance_views(limited, six, enhance, SETTINGS, _silent)
+    assert report["views"] == 5, "the back does not show it"
+    front = result[0]
+    far = (np.hypot(*np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j]) > 0.9) & (six[0].mask > 0)
+    np.testing.assert_allclose(front.normal[far], six[0].normal[far], atol=1e-6)
+    np.testing.assert_allclose(front.mask[far], 1)
+    assert np.degrees(np.arccos(np.clip((front.normal * six[0].normal)[40:56, 40:56].sum(-1), -1, 1))).max() > 10
+    assert regions[0] is not None
+    assert not regions[0][far].any()
+    nowhere = replace(mesh, region=np.zeros(len(mesh.vertices), np.float32))
+    with pytest.raises(OmagenError, match="region"):
+        enhance_views(nowhere, six, enhance, SETTINGS, _silent)
+
+
 def test_cancelling_ends_it_at_once(mesh: Mesh, views: list[ViewNormals]) -> None:
     calls = []
 

@@ -122,6 +122,17 @@ def test_prompt_control_and_reference_all_matter(installed: Path) -> None:
         assert np.abs(drawn(settings, control) - plain).max() > 1e-4
 
 
+def test_networks_at_half_precision_get_pictures_that_they_can_read(installed: Path) -> None:
+    """As on a GPU; what a processor cannot do at that precision is not used here."""
+    networks = load_networks(control=True, reference=False, half=True)
+    region = np.zeros((64, 64), np.float32)
+    region[:, 32:] = 1
+    enhancer = DiffusionEnhancer(networks, SETTINGS)
+    for part in (None, region):
+        drawn = enhancer(_picture(64), _picture(64), part, 1, lambda f: None)
+        assert (drawn.shape, drawn.dtype, bool(np.isfinite(drawn).all())) == ((64, 64, 3), np.float32, True)
+
+
 def test_both_layouts_of_a_controlnet_give_the_same_network(installed: Path) -> None:
     single = _networks().controlnet.state_dict()
     shutil.rmtree(installed / CONTROL)

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import cv2
 import numpy as np
 
+from omagen.geometry.view_raster import rasterize_view
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.refine import view_sheet
 from omagen.refine.enhancer_settings import EnhancerSettings
@@ -84,11 +85,17 @@ def enhance_views(
 ) -> tuple[list[ViewNormals], dict[str, Any]]:
     """`views` of `mesh`, rendered from it, with detail by `enhance`; and what became of it, plain JSON.
 
-    The masks become how far each normal is believed: `LEAST` where it was rejected and is the mesh's own. All views
-    have one size. Raises `OmagenError`: input where they do not, cancelled, or what `enhance` raises.
+    The masks become how far each normal is believed: `LEAST` where it was rejected and is the mesh's own. What
+    `mesh.region` excludes stays; views that show none of the region are left out. All views have one size. Raises
+    `OmagenError`: input where they do not or where nothing of the region is seen, cancelled, or what `enhance` raises.
     """
     if len({view.mask.shape for view in views}) > 1:
         raise OmagenError(ErrorCode.INPUT, "The views have different sizes.", "Render them all at one size.")
+    views = [view for view in views if mesh.region is None or _region(mesh, view).any()]
+    if not views:
+        raise OmagenError(
+            ErrorCode.INPUT, "No view shows anything of the region.", "Choose a larger region or more views."
+        )
     surfaces = [SeenSurface.of(mesh, view) for view in views]
     done: list[ViewNormals] = []
     decided: list[ViewNormals] = []
@@ -101,13 +108,35 @@ def enhance_views(
             progress(stage, (first + fraction * len(batch)) / len(views))
 
         report(0.0)
-        prepared = [_Prepared(v, s, transfer(decided, surfaces[:first], v, s)) for v, s in batch]
+        prepared = [_Prepared(v, s, _settled(mesh, v, transfer(decided, surfaces[:first], v, s))) for v, s in batch]
         found = _enhanced(prepared, enhance, settings, settings.seed + first, report)
         # what was rejected here, a later view may still decide
         decided += [replace(p.view, normal=f.normal, mask=f.sure) for p, f in zip(prepared, found, strict=True)]
         done += [_with_outline(p.view, f) for p, f in zip(prepared, found, strict=True)]
     progress("Comparing views", 1.0)
     return done, _report(mesh, views, done)
+
+
+def _region(mesh: Mesh, view: ViewNormals) -> np.ndarray:
+    """(H, W) float32: how far what `view` shows takes part; 0 in the background."""
+    height, width = view.mask.shape
+    raster = rasterize_view(mesh.vertices, mesh.faces, view.camera, width, height)
+    seen = raster.face >= 0
+    shares = np.ones(len(mesh.vertices), np.float32) if mesh.region is None else mesh.region
+    result = np.zeros(seen.shape, np.float32)
+    result[seen] = (raster.barycentric[seen] * shares[mesh.faces[raster.face[seen]]]).sum(1)
+    return result
+
+
+def _settled(mesh: Mesh, view: ViewNormals, earlier: Transferred) -> Transferred:
+    """`earlier`, and outside of the mesh's region the view's own normals, which are settled too."""
+    if mesh.region is None:
+        return earlier
+    region = _region(mesh, view)
+    share = region * earlier.share
+    kept = np.where(view.mask > 0, 1 - region, 0)
+    normal = unit(share[..., None] * earlier.normal + kept[..., None] * view.normal)
+    return Transferred(normal.astype(np.float32), (share + kept).astype(np.float32))
 
 
 def _enhanced(

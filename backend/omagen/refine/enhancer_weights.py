@@ -67,6 +67,7 @@ def load_networks(*, control: bool, reference: bool, half: bool) -> EnhancerNetw
     dtype = torch.float16 if half else torch.float32
     names = [BASE] + [CONTROL] * control + [REFERENCE] * reference
     transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     tokenizer = _read(BASE, base / "tokenizer", lambda f: transformers.CLIPTokenizer.from_pretrained(f))
     scheduler = _read(BASE, base / "scheduler", lambda f: diffusers.UniPCMultistepScheduler.from_pretrained(f))
     return EnhancerNetworks(
