@@ -6,7 +6,7 @@ from importlib import import_module
 from types import ModuleType
 
 NAMES = (
-    "generate", "cutout", "finish", "inspect", "texture", "encode", "decode", "omage", "engines",
+    "generate", "cutout", "finish", "inspect", "texture", "refine", "encode", "decode", "omage", "engines",
     "jobs", "models", "serve", "prepare", "doctor",
 )  # fmt: skip
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+MAX_TURN = 1.4
+"""Radians; a target further away than this is taken for a mistake and followed so far only"""
 Array = Any
 """A float64 or int64 array of numpy, or a tensor of torch on one device"""
 
@@ -42,7 +45,9 @@ class Arrays:
 
             return csr_array((ones, order, starts), shape=(count, len(rows)))
         index = [self.torch.from_numpy(np.ascontiguousarray(i, np.int64)).to(self.device) for i in (starts, order)]
-        return self.torch.sparse_csr_tensor(*index, self.floats(ones), size=(count, len(rows)))
+        with warnings.catch_warnings():  # torch calls these matrices a beta, once
+            warnings.simplefilter("ignore", UserWarning)
+            return self.torch.sparse_csr_tensor(*index, self.floats(ones), size=(count, len(rows)))
 
     def empty_like(self, array: Array) -> Array:
         return np.empty_like(array) if self.torch is None else self.torch.empty_like(array)
@@ -62,7 +67,7 @@ class Arrays:
     def turn(self, sine: Array, cosine: Array, share: Array) -> tuple[Array, Array]:
         """Sine and cosine of `share` of an angle"""
         functions = np if self.torch is None else self.torch
-        angle = functions.arctan2(sine, cosine) * share
+        angle = (functions.arctan2(sine, cosine) * share).clip(-MAX_TURN, MAX_TURN)
         return functions.sin(angle), functions.cos(angle)
 
     def where(self, condition: Array, a: Array, b: Array | float) -> Array:

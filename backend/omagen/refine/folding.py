@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from omagen.refine.arrays import Array, dot, unit
 from omagen.refine.system import System
@@ -10,26 +10,24 @@ from omagen.refine.system import System
 HALVINGS: Final = 6
 ATTEMPTS: Final = 60
 """After the halvings a move is given up where it is still too long, and so is what that leaves too long around it"""
-AWAY: Final = -0.2
-"""Cosine to its direction before a step below which a face has turned over, whatever its target"""
 TURNED: Final = 0.1
-"""Cosine to its target below which a face has turned over"""
+"""Cosine below which a face has turned over, to its target and to where it looked first"""
 SHRUNK: Final = 0.02
 """Share of its area below which a face has collapsed"""
 
 
-def held_back(system: System, x: Array, move: Array, wanted: Array) -> Array:
-    """`x + move` (V, 3), with shorter moves around faces that would turn over or collapse; `wanted` (F, 3) unit.
+def held_back(system: System, x: Array, move: Array, wanted: Array, old: Array) -> Array:
+    """`x + move` (V, 3), with shorter moves around faces that would turn over or collapse.
 
-    A face turns over where it looks away from its target and from where it looks at `x`. Moves are halved vertex by vertex until
-    no face does, and given up where that is not enough.
+    A face turns over where it looks away from its target, `wanted` (F, 3), or from where it looked first, `old` (F, 3),
+    more than it did at `x`. Moves are halved vertex by vertex until no face does, and given up where that is not enough.
     """
     before = system.normals(x)
     size = dot(before, before) ** 0.5
     before = unit(before)
-    facing = dot(before, wanted)
+    first = _First(size, wanted, dot(before, wanted), old, dot(before, old))
     moved = x + move
-    rows = system.rows_of(_overturned(system.normals(moved), before, size, wanted, facing))
+    rows = system.rows_of(first.overturned(system.normals(moved)))
     if len(rows) == 0:
         return moved
     factor = move[:, :1] * 0 + 1
@@ -43,17 +41,27 @@ def held_back(system: System, x: Array, move: Array, wanted: Array) -> Array:
         # only faces around what has been changed can be better, or worse, than before
         near = system.rows_of(system.at_corners(touched).sum(1) > 0)
         after = system.normals(moved, near)
-        bad = _overturned(after, before[near], size[near], wanted[near], facing[near])
-        rows = near[system.rows_of(bad)]
+        rows = near[system.rows_of(_First(*(column[near] for column in first)).overturned(after))]
         if len(rows) == 0:
             return moved
     return x
 
 
-def _overturned(after: Array, before: Array, size: Array, wanted: Array, facing: Array) -> Array:
-    """(F, 1) bool"""
-    length = dot(after, after) ** 0.5
-    direction = after / length.clip(1e-300)
-    cosine = dot(direction, wanted)
-    turned = (cosine < TURNED) & (cosine < facing)
-    return (size > 0) & (turned | (dot(direction, before) < AWAY) | (length < SHRUNK * size))
+class _First(NamedTuple):
+    """Faces as they are at the beginning of a step, each (F, 1) or (F, 3)"""
+
+    size: Array
+    wanted: Array
+    to_wanted: Array
+    old: Array
+    to_old: Array
+
+    def overturned(self, after: Array) -> Array:
+        """(F, 1) bool, from the normals `after` (F, 3), twice as long as the areas"""
+        length = dot(after, after) ** 0.5
+        direction = after / length.clip(1e-300)
+        cosine = dot(direction, self.wanted)
+        turned = (cosine < TURNED) & (cosine < self.to_wanted)
+        cosine = dot(direction, self.old)
+        away = (cosine < TURNED) & (cosine < self.to_old)
+        return (self.size > 0) & (turned | away | (length < SHRUNK * self.size))

@@ -19,6 +19,8 @@ POWER: Final = 3
 MIN_COSINE: Final = 0.1
 MIN_LENGTH: Final = 0.7
 """Of an interpolated normal; shorter ones lie across the edge of something nearer"""
+VOTE: Final = 1 / POWER
+"""Exponent of the weights when views are put to the vote, so that one that looks straight on does not outvote the rest"""
 TOLERANCE: Final = 0.35
 """Radians off the others at which a view counts half"""
 
@@ -110,8 +112,8 @@ def _gather(
 def settle(found):
     """(F, 3) float64 unit normals and (F,) weights 0 to 1, from `found` (K, F, 4) float32, the K views of each face.
 
-    Starts from the view that agrees best with all others, weighted, as a median does; then averages with weights that fall
-    with the distance from the average so far.
+    Starts from the view that agrees best with all others, as a median does; then averages with weights that fall with
+    the distance from the average so far.
     """
     views, faces = found.shape[0], found.shape[1]
     normal, weight = np.zeros((faces, 3)), np.zeros(faces)
@@ -127,7 +129,7 @@ def settle(found):
                     cosine = 0.0
                     for i in range(3):
                         cosine += found[k, f, i] * found[m, f, i]
-                    away += found[m, f, 3] * np.sqrt(max(0.0, 2 - 2 * cosine))
+                    away += found[m, f, 3] ** VOTE * np.sqrt(max(0.0, 2 - 2 * cosine))
             if away < cost:
                 cost, best = away, k
         if best < 0:

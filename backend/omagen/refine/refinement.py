@@ -15,7 +15,7 @@ from omagen.geometry.sampling import face_normals
 from omagen.protocol import ErrorCode, OmagenError
 from omagen.refine.arrays import Arrays
 from omagen.refine.regions import vertex_shares
-from omagen.refine.settings import DETAIL_SIZE, RefineSettings
+from omagen.refine.settings import FREE_SIZE, HELD_SIZE, RefineSettings
 from omagen.refine.solver import SolveSettings, solve
 from omagen.refine.subdivision import subdivide
 from omagen.refine.targets import FaceTargets, NormalSource, Offsets
@@ -96,7 +96,7 @@ def _solved(
         return mesh, {"moved_vertices": 0}
     local, small = np.unique(faces[active], return_inverse=True)
     problem = _Problem(mesh, source, place, first, local, active)
-    detail = DETAIL_SIZE if settings.keep_larger == 0 else settings.keep_larger
+    size = settings.keep_larger or (HELD_SIZE if source.knows_places else FREE_SIZE)
     moved = solve(
         problem.start,
         small.reshape(-1, 3),
@@ -104,7 +104,7 @@ def _solved(
         problem.targets,
         problem.places if settings.keep_larger == 0 else lambda x: None,
         settings.strength * share[faces[active]].mean(1),
-        SolveSettings(settings.rotations, settings.offsets, settings.keep_larger > 0, detail),
+        SolveSettings(settings.rotations, settings.offsets, settings.keep_larger > 0, size),
         progress,
         Arrays(settings.device),
     )

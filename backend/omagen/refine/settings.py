@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
-
-DETAIL_SIZE: Final = 0.05
-"""Of a mesh's diagonal: what is larger is held by places, as far as nothing else is said"""
+HELD_SIZE, FREE_SIZE = 0.05, 0.5
+"""Of a mesh's diagonal: from this size on places hold the mesh, if a source knows places, and if it knows directions only.
+Small errors of directions add up over long ways."""
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,9 @@ def solve(
                 found = targets(here)
             wanted = _directions(system, old, found, share, settings.banded)
             shift = _shift(system, x, places(here), float(amount.mean()))
-            held, x = held + shift, held_back(system, x, shift, old)
+            held, x = held + shift, held_back(system, x, shift, old, old)
         solve_step = _rotation_step if step < settings.rotations else _offset_step
-        x = held_back(system, x, solve_step(system, x, held, wanted), wanted)
+        x = held_back(system, x, solve_step(system, x, held, wanted), wanted, old)
         progress(0.3 + 0.7 * (step + 1) / steps)
     result = vertices.copy()
     result[movable] = arrays.numpy(x)[movable]

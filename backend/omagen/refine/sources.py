@@ -30,6 +30,7 @@ class MapNormals:
     """
 
     any_mesh = False
+    knows_places = False
 
     def __init__(self, mesh: Mesh, texture: Texture | None, space: Space) -> None:
         if mesh.uv is None:
@@ -40,6 +41,8 @@ class MapNormals:
         if texture is None and all(material.normal_texture is None for material in materials):
             raise OmagenError(ErrorCode.INPUT, "The mesh has no normal map.", "Give one, or a finer mesh or an omage.")
         self._texture, self._space = texture, space
+        self.is_own = texture is None
+        """Whether the map is on the mesh already"""
         self._last: tuple[np.ndarray, FaceTargets] | None = None
 
     def targets(self, mesh: Mesh) -> FaceTargets:
@@ -99,6 +102,7 @@ class DetailNormals:
     """A finer mesh near the mesh: its normals, normal maps included, at the nearest points; and its places."""
 
     any_mesh = True
+    knows_places = True
 
     def __init__(self, detail: Mesh) -> None:
         self._detail = detail

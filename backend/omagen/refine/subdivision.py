@@ -11,7 +11,7 @@ from omagen.geometry.topology import half_edges
 from omagen.refine.targets import NormalSource
 from omagen.shapes import Mesh
 
-MIN_SPREAD: Final = 0.02
+MIN_SPREAD: Final = 0.01
 """Radians between the targets within a face below which splitting it gains nothing"""
 ROUNDS: Final = 8
 MAX_FACES: Final = 2_000_000

@@ -32,6 +32,9 @@ class NormalSource(Protocol):
     any_mesh: bool
     """Whether it can be asked about any surface near the first one, or only about one with the same UVs"""
 
+    knows_places: bool
+    """Whether it gives offsets, so that large shapes are theirs and not the normals'"""
+
     def targets(self, mesh: Mesh) -> FaceTargets:
         """What is wanted of `mesh`: the mesh that the source was made for, moved, subdivided or remeshed."""
         ...

@@ -66,6 +66,7 @@ class ViewSource:
     """Normals of several views, settled face by face: what few views say against the others counts little."""
 
     any_mesh = True
+    knows_places = True
 
     def __init__(self, views: Sequence[ViewNormals]) -> None:
         self._views = views
