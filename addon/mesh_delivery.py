@@ -23,6 +23,7 @@ from .scene.write_mesh import fill
 from .scene.write_object import write_object
 from .task import Delivery, Made, Task
 
+HEIGHTS_FILE: Final = "displacement.png"
 LEVEL_FILE: Final = re.compile(r"object_lod(\d+)\.glb")
 QUALITY: Final = "omagen_quality"
 """Custom property of an object: its quality report as JSON, from when it was last looked at."""
@@ -48,6 +49,8 @@ class _Result:
     arrays: ObjectArrays
     levels: tuple[ObjectArrays, ...]
     """Coarser ones, the finest first"""
+    heights: bytes
+    """A picture; empty without displacement"""
 
 
 def result_delivery(worked: Worked, then: Callable[[bpy.types.Object], Task | None] | None = None) -> Delivery:
@@ -56,7 +59,8 @@ def result_delivery(worked: Worked, then: Callable[[bpy.types.Object], Task | No
     def fetch(client: Client, job: Job) -> _Result:
         found = sorted((int(m[1]), name) for name in job.files if (m := LEVEL_FILE.fullmatch(name)))
         levels = tuple(read_object(client.download(job.id, name)) for _, name in found)
-        return _Result(read_object(client.download(job.id, OBJECT_FILE)), levels)
+        heights = client.download(job.id, HEIGHTS_FILE) if HEIGHTS_FILE in job.files else b""
+        return _Result(read_object(client.download(job.id, OBJECT_FILE)), levels, heights)
 
     def apply(job: Job, result: _Result) -> Made:
         warnings = (*worked.warnings, *delivery.import_warnings(result.arrays))
@@ -68,7 +72,7 @@ def result_delivery(worked: Worked, then: Callable[[bpy.types.Object], Task | No
         else:
             obj = original if worked.replace else _copy(original)
             try:
-                warnings += _put_on(obj, result.arrays, job, worked)
+                warnings += _put_on(obj, result, job, worked)
             except BaseException:
                 if obj != original:
                     _remove(obj)
@@ -109,19 +113,23 @@ def stored_quality(obj: bpy.types.Object | None) -> dict[str, Any]:
     return report if isinstance(report, dict) else {}
 
 
-def _put_on(obj: bpy.types.Object, arrays: ObjectArrays, job: Job, worked: Worked) -> tuple[str, ...]:
+def _put_on(obj: bpy.types.Object, result: _Result, job: Job, worked: Worked) -> tuple[str, ...]:
     """Lay the result over the mesh where its topology and UVs are still the user's, else exchange the mesh."""
-    kept = ((job.result or {}).get("report") or {}).get("kept") or {}
-    if worked.sent_vertices and kept.get("topology") and kept.get("uv"):
-        keep.require_same_vertices(obj.data, arrays, worked.sent_vertices)
-        with _object_mode(obj):
-            if not kept.get("positions"):
-                keep.move_vertices(obj.data, arrays)
-            if not kept.get("materials"):
-                keep.retexture(obj, arrays.materials)
-        return ()
+    report = (job.result or {}).get("report") or {}
+    kept = report.get("kept") or {}
     with _object_mode(obj):
-        return _exchange(obj, arrays, worked)
+        if not (worked.sent_vertices and kept.get("topology") and kept.get("uv")):
+            return _exchange(obj, result.arrays, worked)
+        keep.require_same_vertices(obj.data, result.arrays, worked.sent_vertices)
+        if not kept.get("positions"):
+            keep.move_vertices(obj.data, result.arrays)
+        heights = None
+        if result.heights:
+            facts = report.get("refinement") or {}
+            heights = keep.Heights(result.heights, float(facts.get("displacement_scale_m", 0.0)))
+        if heights or not kept.get("materials"):
+            keep.retexture(obj, result.arrays.materials, kept.get("maps") or (), heights)
+        return ()
 
 
 def _exchange(obj: bpy.types.Object, arrays: ObjectArrays, worked: Worked) -> tuple[str, ...]:
