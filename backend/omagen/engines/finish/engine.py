@@ -86,6 +86,7 @@ class FinishEngine:
             parameters=PARAMETERS,
             memory_mb=2000,
             uses_seed=False,
+            works_on_selection=True,
         )
 
     def load(self, device: str) -> None:
@@ -98,7 +99,9 @@ class FinishEngine:
         """The mesh or its levels; `finish` in the report says of each stage how it went."""
         from omagen.finish.finishing import finish_with_levels
         from omagen.finish.settings import FinishSettings
+        from omagen.geometry.kept import kept
         from omagen.io.meshes import read_mesh
+        from omagen.shapes import LodChain
 
         progress("Reading", 0.0)
         mesh, warnings = read_mesh(files["mesh"])
@@ -108,4 +111,5 @@ class FinishEngine:
         with_occlusion = bool(values.pop("occlusion"))
         settings = FinishSettings(**values)  # type: ignore[arg-type]  # the parameters are the fields
         shape, report = finish_with_levels(mesh, settings, progress, with_occlusion=with_occlusion)
-        return replace(shape, name=request.name or mesh.name), report
+        delivered = shape.levels[0] if isinstance(shape, LodChain) else shape
+        return replace(shape, name=request.name or mesh.name), report | {"kept": kept(mesh, delivered)}

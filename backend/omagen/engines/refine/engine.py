@@ -78,13 +78,14 @@ class RefineEngine:
     def describe(self) -> EngineInfo:
         return EngineInfo(
             id="refine",
-            title="Refine by normals",
+            title="Refine",
             description="Turns the detail of normals into shape: of a normal map, a finer mesh, an omage, a painted view.",
             inputs=INPUTS,
             parameters=PARAMETERS,
             memory_mb=1500,
             uses_seed=False,
             works_on_selection=True,
+            uses_region=True,
         )
 
     def load(self, device: str) -> None:
@@ -97,10 +98,12 @@ class RefineEngine:
         self, request: Request, files: Mapping[str, Path], progress: RunProgress
     ) -> tuple[Mesh | DisplacedMesh, dict[str, Any]]:
         """The mesh and what became of it. Raises `OmagenError` where mesh or source cannot be used."""
+        from omagen.geometry.kept import kept
         from omagen.io.meshes import read_mesh
         from omagen.refine.refining import deliver
         from omagen.refine.settings import RefineSettings
         from omagen.refine.source_choice import choose_source
+        from omagen.shapes import Mesh
 
         progress("Reading", 0.0)
         mesh, warnings = read_mesh(files["mesh"])
@@ -123,4 +126,5 @@ class RefineEngine:
             mesh, source, settings, values["output"], values["texture"],
             lambda stage, fraction: progress(stage, 0.1 + 0.9 * fraction),
         )  # fmt: skip
-        return shape, {"refinement": facts}
+        delivered = shape if isinstance(shape, Mesh) else shape.mesh
+        return shape, {"refinement": facts, "kept": kept(mesh, delivered)}

@@ -59,7 +59,7 @@ class TextureEngine:
         ]
         return EngineInfo(
             id="texture",
-            title="Texture from pictures",
+            title="Texture",
             description="Projects one or several pictures of an object onto a mesh.",
             inputs=(mesh, *pictures),
             parameters=PARAMETERS,
@@ -75,6 +75,7 @@ class TextureEngine:
 
     def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> tuple[Mesh, dict[str, Any]]:
         """The textured mesh; `texturing` in the report says how much of it the pictures show."""
+        from omagen.geometry.kept import kept
         from omagen.io.images import read_picture
         from omagen.io.meshes import read_mesh
         from omagen.texturing.settings import TextureSettings
@@ -86,5 +87,6 @@ class TextureEngine:
             progress.warn(warning)
         pictures = {side: read_picture(files[side]) for side in SIDES if side in files}
         settings = TextureSettings(**request.parameters)  # type: ignore[arg-type]  # the parameters are the fields
-        mesh, report = texture_mesh(mesh, pictures, settings, progress)
-        return replace(mesh, name=request.name or mesh.name), {"texturing": report}
+        textured, report = texture_mesh(mesh, pictures, settings, progress)
+        named = replace(textured, name=request.name or mesh.name)
+        return named, {"texturing": report, "kept": kept(mesh, textured)}
