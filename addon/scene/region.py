@@ -40,14 +40,16 @@ def weights(obj: bpy.types.Object, region: str) -> np.ndarray | None:
 
 
 def _selected(obj: bpy.types.Object) -> np.ndarray:
-    return _flags(obj.data, ".select_vert")
+    return _flags(obj.data, "select")
 
 
 def _visible(obj: bpy.types.Object) -> np.ndarray:
-    return np.float32(1) - _flags(obj.data, ".hide_vert")
+    return np.float32(1) - _flags(obj.data, "hide")
 
 
 def _mask(obj: bpy.types.Object) -> np.ndarray:
+    if obj.mode == "EDIT":
+        raise OmagenError(ErrorCode.INPUT, "The sculpting mask cannot be read in Edit Mode.", "Leave Edit Mode first.")
     mask = obj.data.attributes.get(".sculpt_mask")
     if mask is None:
         return np.ones(len(obj.data.vertices), np.float32)
@@ -69,8 +71,7 @@ def _group(obj: bpy.types.Object) -> np.ndarray:
 
 
 def _flags(mesh: bpy.types.Mesh, name: str) -> np.ndarray:
-    """(V,) float32, 0 or 1: a boolean attribute of the vertices, which is missing where all are false."""
+    """(V,) float32, 0 or 1: whether vertices are selected or hidden. Their attributes are out of reach in Edit Mode."""
     values = np.zeros(len(mesh.vertices), bool)
-    if (attribute := mesh.attributes.get(name)) is not None:
-        attribute.data.foreach_get("value", values)
+    mesh.vertices.foreach_get(name, values)
     return values.astype(np.float32)

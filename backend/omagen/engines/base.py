@@ -52,7 +52,7 @@ class Engine(Protocol):
 
         Returns the shape or, with it, what is worth knowing about its making: plain JSON that joins `report` in
         `result.json`; of engines that produce a report, that alone. Engines that work on what the user has selected
-        say there under `kept` which of `topology`, `positions`, `uv` and `materials` are still exactly the input's
-        (true or false each), so that the result can be laid over the user's own mesh. Raises `OmagenError` for whatever the user can understand or mend.
+        say there under `kept` what of the input they left as it was (see `geometry.kept`), so that the result can be
+        laid over the user's own mesh. Raises `OmagenError` for whatever the user can understand or mend.
         """
         ...

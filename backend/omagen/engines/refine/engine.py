@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omagen.engines.base import RunProgress
-from omagen.protocol import Choice, EngineInfo, InputKind, InputSpec, Parameter, ParameterKind, Request
+from omagen.engines.refine import diffusion
+from omagen.protocol import (
+    Choice,
+    EngineInfo,
+    ErrorCode,
+    InputKind,
+    InputSpec,
+    OmagenError,
+    Parameter,
+    ParameterKind,
+    Request,
+)
 
 if TYPE_CHECKING:
     from omagen.shapes import DisplacedMesh, Mesh
@@ -20,6 +31,7 @@ INPUTS = (
     InputSpec("omage", InputKind.OMAGE, "An omage", "Its normals, in the same place", False),
     InputSpec("view", InputKind.IMAGE, "An edited view", "A picture of its normals that was painted on", False),
     InputSpec("camera", InputKind.TEXT, "Its camera", "JSON as in omagen.geometry.camera_json", False),
+    *diffusion.INPUTS,
 )
 PARAMETERS = (
     Parameter(
@@ -67,6 +79,7 @@ PARAMETERS = (
         "texture", ParameterKind.INT, "Map size", 2048, minimum=64, maximum=8192, group="Result",
         description="Pixels a side of the maps, where the result is maps.",
     ),
+    *diffusion.PARAMETERS,
 )  # fmt: skip
 
 
@@ -79,11 +92,11 @@ class RefineEngine:
         return EngineInfo(
             id="refine",
             title="Refine",
-            description="Turns the detail of normals into shape: of a normal map, a finer mesh, an omage, a painted view.",
+            description="Turns normals into shape: of a normal map, a finer mesh, an omage, a painted view, an image model.",
             inputs=INPUTS,
             parameters=PARAMETERS,
             memory_mb=1500,
-            uses_seed=False,
+            uses_seed=True,
             works_on_selection=True,
             uses_region=True,
         )
@@ -92,7 +105,7 @@ class RefineEngine:
         """Import the libraries."""
         import omagen.refine.refining  # noqa: F401
 
-        self._device = device if device.startswith("cuda") else "cpu"
+        self._device = device
 
     def run(
         self, request: Request, files: Mapping[str, Path], progress: RunProgress
@@ -111,20 +124,35 @@ class RefineEngine:
             progress.warn(warning)
         values: Mapping[str, Any] = request.parameters
         given = {key: path for key, path in files.items() if key in ("normals", "detail", "omage", "view")}
-        mesh, source = choose_source(mesh, given, values["space"], request.inputs.get("camera", ""))
+        device = getattr(self, "_device", "cpu")
+        begin, report = 0.1, {}
+        if values["diffusion"]:
+            if given:
+                raise OmagenError(
+                    ErrorCode.INPUT, "There are two sources of normals.", "Turn diffusion off, or give no other source."
+                )
+            begin = 0.8
+            source, report = diffusion.diffusion_source(
+                mesh, values, request.inputs.get("prompt", ""), files.get("reference"), request.seed,
+                device, lambda stage, fraction: progress(stage, 0.05 + 0.75 * fraction),
+            )  # fmt: skip
+            progress.warn(diffusion.UNVERIFIED)
+        else:
+            mesh, source = choose_source(mesh, given, values["space"], request.inputs.get("camera", ""))
         settings = RefineSettings(
             strength=values["strength"],
             rotations=values["iterations"],
-            keep_larger=values["keep_larger"],
+            keep_larger=values["keep_larger"] or (diffusion.KEEP_LARGER if values["diffusion"] else 0.0),
             vertices=values["vertices"],
             falloff=values["falloff"],
             remesh=values["remesh"],
-            device=getattr(self, "_device", "cpu"),
+            device=device if device.startswith("cuda") else "cpu",
         )
         mesh = replace(mesh, name=request.name or mesh.name)
         shape, facts = deliver(
             mesh, source, settings, values["output"], values["texture"],
-            lambda stage, fraction: progress(stage, 0.1 + 0.9 * fraction),
+            lambda stage, fraction: progress(stage, begin + (1 - begin) * fraction),
         )  # fmt: skip
         delivered = shape if isinstance(shape, Mesh) else shape.mesh
-        return shape, {"refinement": facts, "kept": kept(mesh, delivered)}
+        enhancement = {"diffusion": report} if report else {}
+        return shape, {"refinement": facts, "kept": kept(mesh, delivered)} | enhancement
