@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from omagen.geometry.preview import render_preview
-from omagen.geometry.visibility import visible_triangles
 from omagen.io.meshes import read_mesh
 from omagen.shapes import Material, Mesh, Texture
 from sample_meshes import cube
-from scipy.spatial import Delaunay
 
 RED, GREEN, BLUE = (0.8, 0.0, 0.0, 1.0), (0.0, 0.8, 0.0, 1.0), (0.0, 0.0, 0.8, 1.0)
 
@@ -80,25 +78,6 @@ def test_cut_out_material_leaves_holes() -> None:
     cut = Material(alpha_mode="MASK", base_color_texture=Texture(pixels))
     holes = render_preview(cube(materials=(cut,)))[..., 3] > 0
     assert not (holes & ~solid).any() and 0.2 < holes.sum() / solid.sum() < 0.9
-
-
-def test_nearer_triangle_wins_whatever_the_order() -> None:
-    corners = np.array([[[0, 0], [8, 0], [0, 8]]] * 2, np.float32)
-    for near in ([1, 2], [2, 1]):
-        triangle, weights = visible_triangles(corners, np.repeat(np.array(near, np.float32)[:, None], 3, 1), 8)
-        seen = triangle >= 0
-        assert (triangle[seen] == int(np.argmax(near))).all() and seen.sum() == 36  # centres on the hypotenuse count
-        assert np.allclose(weights[seen].sum(1), 1, atol=1e-6)
-
-
-def test_triangles_that_share_an_edge_leave_no_gap() -> None:
-    rng = np.random.default_rng(0)
-    points = np.vstack(
-        [np.array([[0, 0], [64, 0], [0, 64], [64, 64]], np.float32), rng.uniform(1, 63, (200, 2))]
-    ).astype(np.float32)
-    corners = points[Delaunay(points).simplices]
-    triangle, _ = visible_triangles(corners, np.ones((len(corners), 3), np.float32), 64)
-    assert (triangle >= 0).all()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from omagen.geometry.cameras import Camera, look_at, view_from, view_set
 from omagen.geometry.directions import cosine_directions
 from omagen.geometry.rays import RayCaster
-from omagen.geometry.view_raster import rasterize_view
+from omagen.geometry.view_raster import rasterize_corners, rasterize_view
 from omagen.kernels.samples import ball
 
 PERSPECTIVE = Camera(look_at(np.array([0.3, 0.4, 3.0]), np.zeros(3)), "perspective", np.radians(50), 4 / 3)
@@ -201,3 +201,18 @@ def test_directions_are_as_dense_as_the_cosine() -> None:
 
 def test_a_view_of_a_point_is_a_view() -> None:
     assert view_from(np.zeros((2, 3)), np.array([0, 0, 1.0])).size > 0
+
+
+def test_nearer_triangles_win_whatever_the_order_and_what_is_behind_can_be_seen() -> None:
+    place = np.array([[0, 0], [8, 0], [0, 8]], np.float64)
+    for depths in ([1.0, 2.0], [2.0, 1.0]):
+        corners = np.concatenate([np.column_stack([place * d, np.full((3, 2), d)]) for d in depths])
+        faces = np.arange(6).reshape(2, 3)
+        first = rasterize_corners(corners, faces, 8, 8)
+        seen = first.face >= 0
+        assert seen.sum() == 36  # centres on the hypotenuse count
+        assert (first.face[seen] == int(np.argmin(depths))).all()
+        assert np.allclose(first.barycentric[seen].sum(1), 1, atol=1e-6)
+        second = rasterize_corners(corners, faces, 8, 8, first.depth)
+        assert (second.face[seen] == int(np.argmax(depths))).all()
+        assert (rasterize_corners(corners, faces, 8, 8, np.where(seen, second.depth, 0)).face == -1).all()

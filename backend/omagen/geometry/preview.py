@@ -10,7 +10,7 @@ import numpy as np
 
 from omagen.geometry.color import to_srgb
 from omagen.geometry.shading import Points, base_color, shade, unit
-from omagen.geometry.visibility import PairTest, visible_triangles
+from omagen.geometry.view_raster import ViewRaster, rasterize_corners
 from omagen.shapes import Material, Mesh
 
 VIEW: Final = np.array([0.62, 0.42, 1.0], np.float32)
@@ -19,6 +19,8 @@ DISTANCE: Final = 4.0
 """Of the camera from the object's centre, in radii of its bounding sphere."""
 MARGIN: Final = 0.04
 SUPERSAMPLING: Final = 2
+MOST_LAYERS: Final = 64
+"""Transparent surfaces one behind the other that are seen through"""
 DITHER: Final = np.array([[0.125, 0.625], [0.875, 0.375]], np.float32)
 """Opacity above which each sample of a pixel is drawn: four samples make five levels of transparency."""
 
@@ -32,12 +34,10 @@ def render_preview(mesh: Mesh, size: int = 256) -> np.ndarray:
         return np.zeros((size, size, 4), np.uint8)
     fine = size * SUPERSAMPLING
     view = _View(mesh, fine)
-    triangle, weights = visible_triangles(view.corners, view.nearness, fine, view.opacity_test())
+    triangle, weights, depth = view.surface()
     seen = np.flatnonzero(triangle >= 0)
     light = np.zeros((fine * fine, 4), np.float32)
-    light[seen, :3] = view.shade(
-        triangle.reshape(-1)[seen], weights.reshape(-1, 3)[seen], view.openness(triangle, weights)
-    )
+    light[seen, :3] = view.shade(triangle.reshape(-1)[seen], weights.reshape(-1, 3)[seen], view.openness(depth))
     light[seen, 3] = 1
     light = cv2.resize(light.reshape(fine, fine, 4), (size, size), interpolation=cv2.INTER_AREA)
     alpha = light[..., 3:]
@@ -72,36 +72,51 @@ class _View:
         low, high = screen[used].min(0), screen[used].max(0)
         scale = (1 - 2 * MARGIN) * size / max(float((high - low).max()), 1e-12)
         screen = ((screen - (low + high) / 2) * scale + size / 2).astype(np.float32)
-        self.corners = screen[mesh.faces]
-        """(F, 3, 2) float32 in samples"""
-        self.nearness = (1 / depth[:, 0])[mesh.faces]
-        """(F, 3) float32"""
+        self._corners = np.column_stack([screen * depth, depth, depth])
+        """(V, 4): x, y in samples times depth, and depth twice"""
+        self._screen = screen
 
-    def opacity_test(self) -> PairTest | None:
-        """What leaves out the transparent parts of surfaces, or None where all are opaque."""
+    def surface(self) -> ViewRaster:
+        """What is seen at each sample; through what is transparent there, what is behind it."""
+        raster = rasterize_corners(self._corners, self._mesh.faces, self._size, self._size)
         if all(material.alpha_mode == "OPAQUE" for material in self._materials):
-            return None
+            return raster
+        face, weights, depth = (plane.reshape(self._size**2, *plane.shape[2:]) for plane in raster)
+        behind = np.full(self._size**2, np.inf, np.float32)
+        left = np.flatnonzero(face >= 0)
+        for _ in range(MOST_LAYERS):
+            left = left[~self._is_there(face[left], weights[left], left)]
+            if not len(left):
+                break
+            behind[left] = depth[left]
+            further = rasterize_corners(
+                self._corners, self._mesh.faces, self._size, self._size, behind.reshape(self._size, self._size)
+            )
+            for plane, deeper in zip((face, weights, depth), further, strict=True):
+                plane[left] = deeper.reshape(plane.shape)[left]
+            left = left[face[left] >= 0]
+        face[left] = -1
+        depth[left] = np.inf
+        return raster
 
-        def is_there(triangles: np.ndarray, weights: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-            kept = np.ones(len(triangles), bool)
-            threshold = DITHER[pixels // self._size % 2, pixels % self._size % 2]
-            for material, chosen in self._by_material(triangles):
-                if material.alpha_mode != "OPAQUE":
-                    points = self._points(triangles[chosen], weights[chosen])
-                    limit = material.alpha_cutoff if material.alpha_mode == "MASK" else threshold[chosen]
-                    kept[chosen] = base_color(material, points)[:, 3] >= limit
-            return kept
+    def _is_there(self, triangles: np.ndarray, weights: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """(N,) bool: whether the surface is opaque enough to be drawn in the samples `pixels` (N,)."""
+        kept = np.ones(len(triangles), bool)
+        threshold = DITHER[pixels // self._size % 2, pixels % self._size % 2]
+        for material, chosen in self._by_material(triangles):
+            if material.alpha_mode != "OPAQUE":
+                points = self._points(triangles[chosen], weights[chosen])
+                limit = material.alpha_cutoff if material.alpha_mode == "MASK" else threshold[chosen]
+                kept[chosen] = base_color(material, points)[:, 3] >= limit
+        return kept
 
-        return is_there
-
-    def openness(self, triangle: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def openness(self, depth: np.ndarray) -> np.ndarray:
         """(N,) float32 for the N samples that show something: how little of the sky their surroundings hide.
 
         Luft, Colditz, Deussen, "Image enhancement by unsharp masking the depth buffer", 2006.
         """
-        seen = triangle >= 0
-        depth = np.zeros(seen.shape, np.float32)
-        depth[seen] = 1 / (self.nearness[triangle[seen]] * weights[seen]).sum(1)
+        seen = np.isfinite(depth)
+        depth = np.where(seen, depth, np.float32(0))
         hidden = np.zeros(seen.shape, np.float32)
         for radius in (0.012, 0.04):
             blur = (0, 0), radius * self._size
@@ -128,10 +143,8 @@ class _View:
             yield self._materials[value], chosen
 
     def _points(self, triangles: np.ndarray, weights: np.ndarray) -> Points:
-        """The surface at `weights` (N, 3), barycentric on the screen, of `triangles` (N,)."""
+        """The surface at `weights` (N, 3), barycentric, of `triangles` (N,)."""
         mesh = self._mesh
-        weights = weights * self.nearness[triangles]
-        weights /= weights.sum(1, keepdims=True)
         faces = mesh.faces[triangles]
         corners = self._placed[faces]
         sides = corners[:, 1:] - corners[:, :1]
@@ -146,7 +159,8 @@ class _View:
         return Points(normal, _blend(weights, uv), color, _tangents(sides, uv), self._footprint(triangles, uv))
 
     def _footprint(self, triangles: np.ndarray, uv: np.ndarray) -> float:
-        covered = np.median(np.sqrt(_area(uv) / np.maximum(_area(self.corners[triangles]), 1e-6)))
+        mesh = self._mesh
+        covered = np.median(np.sqrt(_area(uv) / np.maximum(_area(self._screen[mesh.faces[triangles]]), 1e-6)))
         return float(covered) if np.isfinite(covered) else 0.0
 
 

@@ -6,7 +6,7 @@ no clipping, and weights come out correct in perspective.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
@@ -15,6 +15,12 @@ from omagen.geometry.cameras import Camera
 from omagen.kernels import cache
 
 cache.install()
+
+
+MOST_TESTS: Final = 2.0**30
+"""Pixels that are looked at, all faces together, before large faces are thinned out: no mesh takes unbounded time"""
+LARGE: Final = 64
+"""Pixels from which a face counts as large"""
 
 
 class ViewRaster(NamedTuple):
@@ -35,25 +41,49 @@ def rasterize_view(vertices: np.ndarray, faces: np.ndarray, camera: Camera, widt
     Corners that are not finite make their faces invisible.
     """
     homogeneous, depth = camera.homogeneous(vertices)
-    corners = np.column_stack([homogeneous * (width, height, 1), depth])
+    return rasterize_corners(np.column_stack([homogeneous * (width, height, 1), depth]), faces, width, height)
+
+
+def rasterize_corners(
+    corners: np.ndarray, faces: np.ndarray, width: int, height: int, behind: np.ndarray | None = None
+) -> ViewRaster:
+    """Like `rasterize_view` for vertices whose places are known: `corners` (V, 4), x and y in pixels times w, w, depth.
+
+    `behind` (H, W) float32: only what is deeper than that is drawn, so that what is seen through can be taken away.
+    """
     face = np.full((height, width), -1, np.int32)
     barycentric = np.zeros((height, width, 3), np.float32)
     nearest = np.full((height, width), np.inf, np.float32)
-    _draw(corners, np.ascontiguousarray(faces, np.int32), face, barycentric, nearest)
+    if behind is None:
+        behind = np.zeros((height, width), np.float32)
+    faces = np.ascontiguousarray(faces, np.int32)
+    _draw(np.ascontiguousarray(corners, np.float64), faces, behind, face, barycentric, nearest)
     return ViewRaster(face, barycentric, nearest)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _draw(
-    corners: np.ndarray, faces: np.ndarray, face: np.ndarray, barycentric: np.ndarray, nearest: np.ndarray
+    corners: np.ndarray,
+    faces: np.ndarray,
+    behind: np.ndarray,
+    face: np.ndarray,
+    barycentric: np.ndarray,
+    nearest: np.ndarray,
 ) -> None:
     """Draw all `faces`; `corners` (V, 4) float64: x, y in pixels times w, w, and depth."""
     height, width = face.shape
+    tests = 0.0
+    for f in range(len(faces)):
+        left, right, top, bottom = _extent(corners, faces[f, 0], faces[f, 1], faces[f, 2], width, height)
+        tests += float(max(right - left, 0)) * max(bottom - top, 0)
+    step = int(np.ceil(max(tests, 1.0) / MOST_TESTS))
     edge = np.empty((3, 3), np.float64)
     for f in range(len(faces)):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         left, right, top, bottom = _extent(corners, a, b, c, width, height)
         if left >= right or top >= bottom:
+            continue
+        if f % step and (right - left) * (bottom - top) >= LARGE:
             continue
         _edge(corners, b, c, edge, 0)
         _edge(corners, c, a, edge, 1)
@@ -88,7 +118,7 @@ def _draw(
                     continue
                 p, q, r = p / total, q / total, r / total
                 depth = np.float32(p * corners[a, 3] + q * corners[b, 3] + r * corners[c, 3])
-                if depth > 0 and depth < nearest[i, j]:
+                if depth > behind[i, j] and depth < nearest[i, j]:
                     nearest[i, j], face[i, j] = depth, f
                     barycentric[i, j, 0], barycentric[i, j, 1], barycentric[i, j, 2] = p, q, r
 
