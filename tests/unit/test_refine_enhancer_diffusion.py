@@ -25,8 +25,9 @@ import trimesh
 from fake_hub import fake_hub
 from omagen.catalog import MODELS, Downloads, HubModel, ModelState
 from omagen.engines.refine.diffusion import PARAMETERS, diffusion_source
+from omagen.engines.refine.engine import RefineEngine
 from omagen.geometry.cameras import view_set
-from omagen.protocol import ErrorCode, OmagenError
+from omagen.protocol import ErrorCode, OmagenError, Request
 from omagen.refine.enhancer import enhance_region
 from omagen.refine.enhancer_pipeline import DiffusionEnhancer, enhance_by_diffusion
 from omagen.refine.enhancer_settings import EnhancerSettings
@@ -177,6 +178,40 @@ def test_a_mesh_becomes_a_source_of_normals(installed: Path, mesh: Mesh, tmp_pat
     assert (targets.weight > 0).mean() > 0.5
     assert report["views"] == 2
     assert report["licences"]["IP-Adapter for Stable Diffusion 1.5"] == "Apache-2.0"
+
+
+class _Watch:
+    """Progress that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.fractions: list[float] = []
+        self.warnings: list[str] = []
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        self.fractions.append(fraction)
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def test_the_engine_moves_the_mesh_and_says_what_it_used(installed: Path, mesh: Mesh, tmp_path: Path) -> None:
+    file = tmp_path / "ball.ply"
+    trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(file)
+    engine, watch = RefineEngine(), _Watch()
+    engine.load("cpu")
+    asked = {"diffusion": True, "diffusion_views": 2, "diffusion_size": 64, "diffusion_steps": 4}
+    request = Request("refine", {"mesh": "blob", "prompt": "scales"}, asked, seed=3).checked(engine.describe())
+    shape, report = engine.run(request, {"mesh": file}, watch)
+    assert isinstance(shape, Mesh)
+    assert report["refinement"]["moved_vertices"] > 0
+    assert report["diffusion"]["licences"]["Stable Diffusion 1.5"] == "CreativeML-OpenRAIL-M"
+    assert any("unverified" in warning for warning in watch.warnings)
+    assert watch.fractions == sorted(watch.fractions)
+    again, _ = engine.run(request, {"mesh": file}, _Watch())
+    assert isinstance(again, Mesh)
+    np.testing.assert_array_equal(shape.vertices, again.vertices)
+    with pytest.raises(OmagenError, match="two sources"):
+        engine.run(request, {"mesh": file, "detail": file}, _Watch())
 
 
 def test_a_painted_region_is_made_anew_and_nothing_else(installed: Path, views: list[ViewNormals]) -> None:

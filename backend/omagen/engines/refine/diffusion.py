@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "Diffusion"
 KEEP_LARGER: Final = 0.1
-"""Share of the size: only detail is taken from generated normals, so larger shapes are held; the user may say another"""
+"""Share of the size: only detail is taken from generated normals, so larger shapes are held, unless told otherwise"""
 UNVERIFIED: Final = (
     "Detail by Stable Diffusion 1.5 is unverified: no weights could be run where this was made, and the model was not "
     "trained on normal maps."
@@ -27,7 +27,7 @@ INPUTS: Final = (
 PARAMETERS: Final = (
     Parameter(
         "diffusion", ParameterKind.BOOL, "Detail by diffusion", False, group=GROUP,
-        description=f"Draws detail into pictures of the mesh's normals. {UNVERIFIED} Takes 7 GB of memory on a processor.",
+        description=f"Draws detail into views of the mesh's normals. {UNVERIFIED} It takes 7 GB of memory on a processor.",
     ),
     Parameter(
         "diffusion_views", ParameterKind.INT, "Views", 6, minimum=1, maximum=12, group=GROUP,

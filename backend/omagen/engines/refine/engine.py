@@ -92,7 +92,7 @@ class RefineEngine:
         return EngineInfo(
             id="refine",
             title="Refine",
-            description="Turns normals into shape: of a normal map, a finer mesh, an omage, a painted view, an image model.",
+            description="Turns normals into shape: of a map, a finer mesh, an omage, a painted view, an image model.",
             inputs=INPUTS,
             parameters=PARAMETERS,
             memory_mb=1500,
