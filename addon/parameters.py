@@ -144,8 +144,9 @@ def _own(name: str, definition: object) -> None:
 
 
 def _item(id: str, title: str, description: str) -> tuple[str, str, str, int]:
-    # Blender saves the number: it must not depend on the order in which engines are listed.
-    return id, title, description, zlib.crc32(id.encode()) & INT_LIMIT
+    # Blender saves the number: it must not depend on the order in which engines are listed. Rows of buttons compare
+    # numbers as 32-bit floats.
+    return id, title, description, zlib.crc32(id.encode()) & (2**24 - 1)
 
 
 def _definitions(engine: EngineInfo) -> dict[str, object]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import bpy
 
-from ...backend.omagen.protocol import EngineInfo, Parameter
+from ...backend.omagen.protocol import EngineInfo, InputSpec, Parameter
 from .. import cutouts, parameters
 from ..properties import OmagenSettings
 from . import thumbnails, wrapped_text
@@ -82,9 +82,8 @@ def draw_parameters(
 
 
 def draw_inputs(layout: bpy.types.UILayout, group: bpy.types.PropertyGroup, engine: EngineInfo) -> None:
-    """What an engine takes besides the picture or the selected object."""
-    for spec in parameters.own_inputs(engine):
-        layout.prop(group, parameters.input_attribute(spec.id))
+    """What an engine takes besides the picture or the selected object, but for what belongs under a heading."""
+    _draw_inputs(layout, group, [spec for spec in parameters.own_inputs(engine) if not spec.group])
 
 
 def draw_result(layout: bpy.types.UILayout, settings: OmagenSettings) -> None:
@@ -113,11 +112,20 @@ def _draw_always_visible(
 
 
 def _draw_headings(layout: bpy.types.UILayout, group: bpy.types.PropertyGroup, engine: EngineInfo) -> None:
-    for heading in dict.fromkeys(p.group for p in engine.parameters if p.group):
+    inputs = parameters.own_inputs(engine)
+    for heading in dict.fromkeys(one.group for one in (*engine.parameters, *inputs) if one.group):
         header, body = layout.panel(f"OMAGEN_{engine.id}_{heading}", default_closed=True)
         header.label(text=heading)
         if body:
-            _draw_parameters(split(body), group, [p for p in engine.parameters if p.group == heading])
+            column = split(body)
+            _draw_inputs(column, group, [spec for spec in inputs if spec.group == heading])
+            _draw_parameters(column, group, [p for p in engine.parameters if p.group == heading])
+
+
+def _draw_inputs(layout: bpy.types.UILayout, group: bpy.types.PropertyGroup, shown: list[InputSpec]) -> None:
+    for spec in shown:
+        if spec.is_shown:
+            layout.prop(group, parameters.input_attribute(spec.id))
 
 
 def _draw_parameters(layout: bpy.types.UILayout, group: bpy.types.PropertyGroup, shown: list[Parameter]) -> None:

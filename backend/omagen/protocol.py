@@ -109,6 +109,10 @@ class InputSpec:
     title: str
     description: str = ""
     required: bool = True
+    group: str = ""
+    """Heading under which a user interface shows it, as of parameters."""
+    is_shown: bool = True
+    """False for what only other parts of the add-on and scripts have to give."""
 
 
 class ParameterKind(StrEnum):
