@@ -29,8 +29,10 @@ INPUTS = (
     InputSpec("normals", InputKind.IMAGE, "A normal map", "On the mesh's UVs; without any source its own", False),
     InputSpec("detail", InputKind.MESH, "A finer mesh", "In the same place", False),
     InputSpec("omage", InputKind.OMAGE, "An omage", "Its normals, in the same place", False),
-    InputSpec("view", InputKind.IMAGE, "An edited view", "A picture of its normals that was painted on", False),
-    InputSpec("camera", InputKind.TEXT, "Its camera", "JSON as in omagen.geometry.camera_json", False),
+    InputSpec(
+        "view", InputKind.IMAGE, "An edited view", "A picture of its normals that was painted on", False, is_shown=False
+    ),
+    InputSpec("camera", InputKind.TEXT, "Its camera", "JSON as in geometry.camera_json", False, is_shown=False),
     *diffusion.INPUTS,
 )
 PARAMETERS = (
