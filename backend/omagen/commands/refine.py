@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
-from omagen.protocol import ErrorCode, OmagenError
+from omagen.protocol import SEED_LIMIT, ErrorCode, OmagenError
 
 _EXAMPLES = """examples:
   omagen refine wall.glb -o carved.glb --vertices 200000
@@ -17,6 +18,8 @@ _EXAMPLES = """examples:
       low.glb takes on the shape of a finer mesh in the same place
   omagen refine statue.glb --views views/ -o better.glb --keep-larger 0.05
       pictures of normals with their cameras in views/views.json; only detail is taken from them
+  omagen refine statue.glb --diffusion "cracked stone" --vertices 500000 -o better.glb
+      Stable Diffusion draws the detail (omagen models download stable-diffusion-1.5 controlnet-tile-sd1.5); unverified
   omagen refine wall.glb --maps -o wall-mapped.glb
       the geometry stays: a normal map in the file and wall-mapped.displacement.png beside it
 
@@ -45,6 +48,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     source.add_argument("--detail", metavar="MESH", help="a finer mesh in the same place")
     source.add_argument("--omage", metavar="OMAGE", help="an omage in the same place, with normals")
     source.add_argument("--views", metavar="FOLDER", help="pictures of normals with a views.json")
+    source.add_argument(
+        "--diffusion", nargs="?", const="", metavar="WORDS", help="detail that an image model draws, unverified"
+    )
+    parser.add_argument("--reference", metavar="PICTURE", help="what the object looks like, for --diffusion")
+    parser.add_argument("--seed", type=_count(0, SEED_LIMIT - 1), default=0, metavar="N", help="for --diffusion (0)")
     parser.add_argument("--space", choices=("tangent", "object"), default="tangent", help="of the normal map")
     parser.add_argument("--strength", type=_within(0, 2), default=1.0, metavar="S", help="0 to 2 (1)")
     parser.add_argument(
@@ -69,12 +77,13 @@ def run(args: argparse.Namespace) -> int:
     from omagen.commands.converting import Converter
     from omagen.commands.refine_work import refine_file
 
+    os.environ["OMAGEN_DATA"] = str(args.data)  # where the worker looks for weights
     output = Path(args.output).expanduser()
     if output.suffix.lower() != ".glb":
         raise OmagenError(ErrorCode.INPUT, f"The result cannot be {output.name}.", "Name it *.glb.")
     names = (
         "normals", "detail", "omage", "views", "space", "strength", "vertices", "keep_larger", "iterations", "falloff",
-        "remesh", "maps", "texture", "device",
+        "remesh", "maps", "texture", "device", "diffusion", "reference", "seed",
     )  # fmt: skip
     settings = {name: getattr(args, name) for name in names}
     conversions = [Conversion(Path(args.mesh).expanduser(), output)]
