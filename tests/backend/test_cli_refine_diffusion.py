@@ -1,4 +1,4 @@
-"""`omagen refine --diffusion` where its models are not installed; with them: tests/unit/test_refine_enhancer_diffusion.py."""
+"""`omagen refine --diffusion` without its models; with them see tests/unit/test_refine_enhancer_diffusion.py."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ UNVERIFIED: Final = (
 )
 
 INPUTS: Final = (
-    InputSpec("prompt", InputKind.TEXT, "Detail in words", "For diffusion: cracked stone, scales …", False),
-    InputSpec("reference", InputKind.IMAGE, "A reference picture", "For diffusion: what the object looks like", False),
+    InputSpec("prompt", InputKind.TEXT, "Detail in words", "For example cracked stone, or scales", False, GROUP),
+    InputSpec("reference", InputKind.IMAGE, "A reference picture", "What the object looks like", False, GROUP),
 )
 PARAMETERS: Final = (
     Parameter(
