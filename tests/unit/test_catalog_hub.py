@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -195,6 +196,15 @@ def test_working_offline_is_honoured(hub: FakeHub, tmp_path: Path, monkeypatch: 
     assert error is not None
     assert "HF_HUB_OFFLINE" in error.message
     assert hub.tokens == []
+
+
+def test_without_the_hubs_library_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    downloads = Downloads(tmp_path, [MODEL])
+    assert downloads.status("tiny").state is ModelState.ABSENT
+    _, error = _end(downloads)
+    assert error is not None
+    assert "networks" in error.remedy
 
 
 def test_a_folder_of_the_users_stands_in_and_is_never_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
