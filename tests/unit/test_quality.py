@@ -24,7 +24,9 @@ def test_cube_is_closed_and_has_six_charts() -> None:
     assert quality_report(mesh) == {
         "triangles": 12, "vertices": 8, "components": 1, "watertight": True, "consistent_winding": True,
         "open_edges": 0, "non_manifold_edges": 0, "degenerate_faces": 0, "size_m": [1.0, 1.0, 1.0],
-        "materials": 1, "uv_charts": 6, "uv_coverage": pytest.approx(6 / 16), "texture_size": [32, 32],
+        "materials": 1, "uv_charts": 6, "uv_coverage": pytest.approx(6 / 16), "texture_size": [32, 32], "quads": 0,
+        "self_intersections": 0, "uv_overlap": 0.0, "stretch": 1.0, "fill": pytest.approx(6 / 16, abs=0.001),
+        "texel_density": {"mean": 8.0, "spread": 0.0}, "texture_coverage": 1.0,
     }  # fmt: skip
 
 

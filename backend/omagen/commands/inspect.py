@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any, Final
 
-from omagen.commands.exits import DONE
+from omagen.commands.exits import DONE, FAILED, USAGE, tell
 from omagen.commands.options import add_json_option
 from omagen.commands.text import write_json, write_table
+from omagen.protocol import ErrorCode, OmagenError
 
 _EXAMPLES = """examples:
   omagen inspect chair.glb
@@ -54,23 +56,35 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import sys
+    failed = [name for name in args.meshes if not _inspected(name, args)]
+    if not failed:
+        return DONE
+    return USAGE if len(args.meshes) == 1 else FAILED
 
+
+def _inspected(name: str, args: argparse.Namespace) -> bool:
+    """Write the report on one mesh; where it cannot be read say so, and return False."""
     from omagen.geometry.cleaning import join_places
     from omagen.geometry.quality import quality_report
     from omagen.io.meshes import read_mesh
 
-    for name in args.meshes:
-        mesh, warnings = read_mesh(Path(name).expanduser())
-        report = quality_report(join_places(mesh))
-        if args.json:
-            write_json({"input": name, "warnings": list(warnings), "report": report})
-            continue
-        if len(args.meshes) > 1:
-            sys.stdout.write(f"{name}\n")
-        write_table([(title, _words(key, report[key])) for key, title in _ROWS])
-        sys.stdout.write("".join(f"note: {warning}\n" for warning in warnings))
-    return DONE
+    path = Path(name).expanduser()
+    try:
+        if not path.is_file():
+            raise OmagenError(ErrorCode.INPUT, f"There is no file {name}.", "Check its name.")
+        mesh, warnings = read_mesh(path)
+    except OmagenError as error:
+        tell(error, name if len(args.meshes) > 1 else "")
+        return False
+    report = quality_report(join_places(mesh))
+    if args.json:
+        write_json({"input": name, "warnings": list(warnings), "report": report})
+        return True
+    if len(args.meshes) > 1:
+        sys.stdout.write(f"{name}\n")
+    write_table([(title, _words(key, report[key])) for key, title in _ROWS])
+    sys.stdout.write("".join(f"note: {warning}\n" for warning in warnings))
+    return True
 
 
 def _words(key: str, value: Any) -> str:

@@ -16,7 +16,7 @@ from omagen.shapes import Mesh
 
 TOLERANCE: Final = 0.05
 """More faces than this above what is asked for, and the UVs are not worth keeping"""
-MOST_FIXED: Final = 0.3
+MOST_FIXED: Final = 0.5
 """Share of a level's vertices that may be on the borders of charts: these stay, at the expense of all others"""
 SMALLEST: Final = 16
 """Faces below which there are no more levels"""

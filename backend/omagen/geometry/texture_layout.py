@@ -96,7 +96,8 @@ def _packed(
             break
     if best is not None:
         _, packing, cells, gutter = best
-        return _places(packing, local, atlas.chart) / cells, {"packing": "charts", "margin": gutter / cells}
+        placed = _places(packing, local, atlas.chart) - gutter / 2  # half of the margin on each side of the square
+        return placed / cells, {"packing": "charts", "margin": gutter / cells}
     side = int(np.ceil(np.sqrt(atlas.charts)))
     row, column = np.divmod(np.arange(atlas.charts), side)
     fit = 0.8 / np.maximum(extent.max(axis=1), 1e-300)
