@@ -88,7 +88,7 @@ class RayCaster:
     ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
         """Rays for Embree, with unit directions, and the lengths that the directions had."""
         directions = np.asarray(directions, np.float64)
-        length = np.maximum(np.linalg.norm(directions, axis=1), 1e-300)
+        length = np.maximum(np.sqrt(np.einsum("nc,nc->n", directions, directions)), 1e-300)
         unit = np.ascontiguousarray(directions / length[:, None], np.float32)
         far = np.minimum(limits * length * self._scale, 1e30).astype(np.float32)
         return (self._moved(np.asarray(origins, np.float64)), unit, far), length
