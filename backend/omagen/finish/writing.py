@@ -17,7 +17,7 @@ PREVIEW_RESOLUTION = 256
 
 
 def write_shape(
-    shape: Mesh | Picture | Omage | DecodedOmage | DisplacedMesh | None,
+    shape: Mesh | LodChain | Picture | Omage | DecodedOmage | DisplacedMesh | None,
     folder: Path,
     provenance: dict[str, Any],
     progress: Callable[[str, float], None],
