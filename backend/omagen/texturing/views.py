@@ -137,16 +137,21 @@ def _clearance(mesh: Mesh, picture: Picture, camera: Camera) -> np.ndarray:
     framed = np.pad(solid.astype(np.uint8), 1)
     distance = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1]
     span = max(FURTHEST * max(height, width), 3.0)
+    # what is thin has no middle as far from its outline as that: there its own middle counts in full
+    reach = 2 * int(np.ceil(NEAREST + span)) + 1
+    widest = cv2.dilate(distance, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    distance = distance * ((NEAREST + span) / np.clip(widest, 0.5, NEAREST + span))
     return _smooth((distance - NEAREST) / span)[..., None].astype(np.float32)
 
 
 def _broken(depth: np.ndarray, camera: Camera) -> np.ndarray:
-    """(H, W) bool: pixels next to which the surface is suddenly elsewhere."""
+    """(H, W) bool: pixels next to which there is surface too, but suddenly elsewhere."""
     edge = np.zeros(depth.shape, bool)
     limit = STEEP * camera.pixel_length(np.where(np.isfinite(depth), depth, 0), depth.shape[0])
     for axis in (0, 1):
         with np.errstate(invalid="ignore"):
-            step = np.abs(np.diff(depth, axis=axis)) > np.delete(limit, -1, axis)
+            step = np.abs(np.diff(depth, axis=axis))
+        step = np.isfinite(step) & (step > np.delete(limit, -1, axis))
         for side in (0, 1):
             edge |= np.insert(step, 0 if side else step.shape[axis], False, axis)
     return edge
