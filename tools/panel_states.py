@@ -24,7 +24,7 @@ PACKAGE = "bl_ext.user_default.omagen"
 FOLDER = Path(os.environ["OMAGEN_PICTURES"])
 ASSETS = Path(os.environ["OMAGEN_ASSETS"])
 PATIENCE_S = 300
-OMAGE_HEADER, FIRST_HEADER = (1055, 483), (1055, 105)
+MESH_HEADER, OMAGE_HEADER, FIRST_HEADER = (1055, 483), (1055, 512), (1055, 105)
 """Where these panels' headers are in a window of 1600 x 1000 at scale 1.1, while nothing has been done"""
 
 Step = Callable[[], Any]
@@ -165,6 +165,89 @@ def write(image: bpy.types.Image, values: np.ndarray) -> None:
     image.update()
 
 
+def mesh() -> Iterator[Step]:
+    yield from alone(MESH_HEADER)
+    bpy.ops.mesh.primitive_monkey_add()
+    obj = bpy.context.object
+    obj.modifiers.new("Subdivision", "SUBSURF").levels = 3
+    bpy.ops.object.modifier_apply(modifier="Subdivision")
+    bpy.ops.object.shade_smooth()
+    space = area("VIEW_3D").spaces.active
+    view = space.region_3d
+    view.view_perspective = "ORTHO"
+    view.view_distance = 5
+    view.view_rotation = Euler((1.4, 0, 0.35)).to_quaternion()
+    view.view_location = view.view_rotation @ Vector((0.55, -0.2, 0))  # beside the sidebar
+    bpy.ops.omagen.mesh_quality("INVOKE_DEFAULT")
+    yield from until(ended)
+    yield from shown("finish", "mesh-finish")
+    yield from shown("refine", "mesh-refine")
+    yield from shown("texture", "mesh-texture")
+    bpy.context.scene.omagen.mesh_engine = "finish"
+    bpy.ops.omagen.mesh_work("INVOKE_DEFAULT", engine="finish", parameters="faces=4000 texture=512", target="NEW")
+    yield from rest()
+    yield lambda: photograph("mesh-running")
+    yield from until(ended)
+    yield from rest()
+    yield lambda: photograph("mesh-finished")
+    bpy.ops.object.delete()
+    obj.hide_set(False)
+    bpy.context.view_layer.objects.active = obj
+    obj.select_set(True)
+    bpy.context.scene.omagen.mesh_engine = "refine"
+    with part("editors").inside(area("VIEW_3D")):
+        bpy.ops.omagen.view_normals("INVOKE_DEFAULT", height=768)
+    yield from until(ended)
+    yield from rest()
+    image = area("IMAGE_EDITOR").spaces.active.image
+    area("IMAGE_EDITOR").spaces.active.show_region_asset_shelf = False
+    paint_scales(image)
+    yield from rest()
+    yield lambda: photograph("mesh-painted")
+    bpy.ops.omagen.view_apply("INVOKE_DEFAULT", image=image.name, target="REPLACE")
+    yield from until(ended)
+    yield from rest()
+    yield lambda: photograph("mesh-applied")
+    for kind in ("IMAGE_EDITOR",):
+        with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area(kind)):
+            bpy.ops.screen.area_close()
+    yield from rest()
+    yield from alone(MESH_HEADER)
+    bpy.ops.object.select_all(action="SELECT")
+    bpy.ops.object.delete()
+
+
+def shown(engine: str, name: str) -> Iterator[Step]:
+    """A photograph of the panel with an engine's settings."""
+    bpy.context.scene.omagen.mesh_engine = engine
+    part("editors").redraw()
+    yield from rest()
+    yield lambda: photograph(name)
+
+
+def paint_scales(image: bpy.types.Image) -> None:
+    """What a brush with the colours of a dome would leave: rows of scales over the forehead."""
+    values = pixels(image)
+    height, width = values.shape[:2]
+    inside = values[..., 3] > 0.5
+    rows, columns = np.nonzero(inside)
+    top, middle = rows.max(), (columns.min() + columns.max()) / 2
+    radius = height * 0.03
+    y, x = np.mgrid[:height, :width]
+    normal = values[..., :3] * 2 - 1
+    for row in range(5):
+        for column in range(-3, 4):
+            centre = (middle + (2 * column + row % 2) * radius, top - (1.5 + 1.8 * row) * radius)
+            dx, dy = (x - centre[0]) / radius, (y - centre[1]) / radius
+            far = np.hypot(dx, dy)
+            dome = inside & (far < 1)
+            lean = np.stack([dx, dy, 0 * dx], axis=-1) * np.sin(np.pi * np.minimum(far, 1))[..., None]
+            normal[dome] += 1.2 * lean[dome]
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True).clip(1e-6)
+    values[inside, :3] = normal[inside] * 0.5 + 0.5
+    write(image, values)
+
+
 def generate() -> Iterator[Step]:
     for job in list(runtime().jobs):
         bpy.ops.omagen.job_delete("EXEC_DEFAULT", job=job)
@@ -203,6 +286,7 @@ def everything() -> Iterator[Step]:
     bpy.ops.object.delete()
     yield from until(lambda: bool(runtime().engines))
     yield from rest()
+    yield from mesh()
     yield from omage()
     yield from generate()
 

@@ -35,9 +35,13 @@ def _delivery(context: bpy.types.Context, request: Request) -> Delivery:
         encoded = Encoded(title, omage_work.at_cursor(context))
         return omage_delivery(encoded, lambda geometry: omage_work.decode(bpy.context, geometry, {}, new_object=True))
     engine = runtime.current().engines.get(request.engine)
-    if engine is not None and engine.produces == "report":
-        raise OmagenError(ErrorCode.INPUT, "This job looked at a mesh; it made nothing that could be imported.")
-    if engine is not None and engine.works_on_selection:
+    if engine is not None and engine.works_on_selection and engine.produces in {"report", "picture"}:
+        raise OmagenError(
+            ErrorCode.INPUT,
+            f"{engine.title}: this job made nothing that belongs into a scene by itself.",
+            "Do the same with the object again.",
+        )
+    if engine is not None and engine.works_on_selection and engine.produces == "mesh":
         return result_delivery(Worked(title))
     if request.engine == omage_work.DECODE:
         chosen = request.parameters

@@ -40,6 +40,8 @@ def _camera(world_from_camera: Matrix, projection: Matrix, obj: bpy.types.Object
     matrix[:3, :3] *= scale
     across, down = projection[0][0], projection[1][1]
     is_perspective = abs(projection[3][3]) < 0.5
+    if not is_perspective:  # a view without perspective shows what is behind its own place too
+        matrix[:3, 3] += matrix[:3, 2] * max(0.0, _nearest(obj, matrix))
     size = 2 * math.atan(1 / down) if is_perspective else 2 / down / scale
     return {
         "kind": "perspective" if is_perspective else "orthographic",
@@ -47,6 +49,13 @@ def _camera(world_from_camera: Matrix, projection: Matrix, obj: bpy.types.Object
         "aspect": down / across,
         "world_from_camera": (Y_UP @ matrix).reshape(-1).tolist(),
     }
+
+
+def _nearest(obj: bpy.types.Object, matrix: np.ndarray) -> float:
+    """How far towards the viewer the object reaches beyond the place of the camera, and a bit, in its own frame."""
+    corners = np.array(obj.bound_box, np.float64)
+    size = float(np.linalg.norm(np.ptp(corners, axis=0)))
+    return float(((corners - matrix[:3, 3]) @ matrix[:3, 2]).max()) + 0.5 * size
 
 
 def _even_scale(obj: bpy.types.Object) -> float:
