@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from ...backend.omagen.protocol import ErrorCode, OmagenError
+from .quads import join_quads
 from .surface import Surface, read_surfaces
 from .topology import edges_of, faulty_triangles
 
@@ -27,7 +28,10 @@ JSON_LIMIT: Final = 64 * 2**20
 
 @dataclass(frozen=True)
 class ObjectArrays:
-    """One triangle mesh in Blender's frame with its materials. Arrays are C-contiguous. F triangles, V vertices."""
+    """One mesh in Blender's frame with its materials. Arrays are C-contiguous. V vertices, F triangles.
+
+    Where pairs of triangles have become quads there are fewer than 3F corners, and what is per triangle is per face.
+    """
 
     name: str
     positions: np.ndarray
@@ -51,6 +55,8 @@ class ObjectArrays:
     patches: np.ndarray | None = None
     """(F,) int32 from 0, the largest first: the chart that each triangle came from; None = not decoded from an omage"""
     materials: tuple[Surface, ...] = ()
+    face_start: np.ndarray | None = None
+    """(P,) int32, the first corner of each face; None = all are triangles"""
     numbers: np.ndarray | None = None
     """(V,) int64: which vertex of the mesh that was sent each one is; None = not told"""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -59,7 +65,9 @@ class ObjectArrays:
 
     @property
     def triangles(self) -> int:
-        return len(self.corner_vertex) // 3
+        if self.face_start is None:
+            return len(self.corner_vertex) // 3
+        return len(self.corner_vertex) - 2 * len(self.face_start)
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ class Primitive:
     number: np.ndarray | None
     patch: np.ndarray | None
     """Of each triangle"""
+    quads: np.ndarray | None
+    """The first triangle of each quad, whose other half is the next one"""
 
 
 def read_object(data: bytes) -> ObjectArrays:
@@ -111,7 +121,7 @@ def _read_object(data: bytes) -> ObjectArrays:
         _require(len(corner_vertex) > 0, "all its triangles are collapsed")
         edges, corner_edge = edges_of(corner_vertex, vertex_count)
         positions, (vertex_normals, corner_normals), uv = attributes.result()
-    return ObjectArrays(
+    arrays = ObjectArrays(
         name=str(mesh.get("name", "object")),
         positions=positions,
         corner_vertex=corner_vertex,
@@ -128,6 +138,8 @@ def _read_object(data: bytes) -> ObjectArrays:
         provenance=dict(document["asset"].get("extras", {}).get("omagen", {})),
         left_out=0 if faulty is None else int(faulty.sum()),
     )
+    quads = _quads(primitives, faulty)
+    return arrays if quads is None else join_quads(arrays, quads)
 
 
 def _attributes(
@@ -208,6 +220,7 @@ class _Accessors:
             color=optional("COLOR_0", "VEC4"),
             number=optional("_VERTEX", "SCALAR"),
             patch=self.array(extras["omagen_patch"], "SCALAR", UNSIGNED_INT) if "omagen_patch" in extras else None,
+            quads=self.array(extras["omagen_quad"], "SCALAR", UNSIGNED_INT) if "omagen_quad" in extras else None,
         )
         count, corners = len(primitive.position), len(primitive.indices)
         arrays = (primitive.weld, primitive.normal, primitive.uv, primitive.color, primitive.number)
@@ -277,6 +290,28 @@ def _numbers(primitives: list[Primitive], vertex_count: int) -> np.ndarray | Non
         numbers[weld] = number
     _require(len(np.unique(numbers)) == vertex_count and int(numbers.min()) >= 0, "its vertices are numbered wrongly")
     return numbers
+
+
+def _quads(primitives: list[Primitive], faulty: np.ndarray | None) -> np.ndarray | None:
+    """(Q,) int64: first halves of the quads, counted over all triangles that are not `faulty`; None without any."""
+    firsts, begin = [], 0
+    for primitive in primitives:
+        count = len(primitive.indices) // 3
+        if primitive.quads is not None:
+            first = primitive.quads.astype(np.int64)
+            _require(bool((np.diff(first) > 1).all()) and int(first.max(initial=-1)) + 1 < count, "its quads overlap")
+            halves = primitive.weld[primitive.indices].reshape(-1, 3)
+            shared = (halves[first, 0] == halves[first + 1, 0]) & (halves[first, 2] == halves[first + 1, 1])
+            _require(bool(shared.all()), "halves of its quads do not touch")
+            firsts.append(first + begin)
+        begin += count
+    if not firsts:
+        return None
+    first = _joined(firsts)
+    if faulty is not None:
+        first = first[~faulty[first] & ~faulty[first + 1]]
+        first = (np.cumsum(~faulty) - 1)[first]
+    return first
 
 
 def _z_up(vectors: np.ndarray) -> np.ndarray:

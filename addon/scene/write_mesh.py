@@ -22,18 +22,20 @@ def fill(mesh: bpy.types.Mesh, arrays: ObjectArrays, scale: float = 1.0) -> None
 
     `read_object` has made sure that nothing is left for `validate` to mend.
     """
-    triangles = arrays.triangles
+    starts = arrays.face_start
+    if starts is None:
+        starts = np.arange(0, len(arrays.corner_vertex), 3, dtype=np.int32)
     mesh.vertices.add(len(arrays.positions))
     mesh.edges.add(len(arrays.edges))
-    mesh.loops.add(3 * triangles)
-    mesh.polygons.add(triangles)
+    mesh.loops.add(len(arrays.corner_vertex))
+    mesh.polygons.add(len(starts))
     positions = arrays.positions if scale == 1.0 else arrays.positions * np.float32(scale)
     # Through attributes, which copy whole arrays; the properties of the same name convert element by element.
     mesh.attributes["position"].data.foreach_set("vector", positions.reshape(-1))
     mesh.attributes[".edge_verts"].data.foreach_set("value", arrays.edges.reshape(-1))
     mesh.attributes[".corner_vert"].data.foreach_set("value", arrays.corner_vertex)
     mesh.attributes[".corner_edge"].data.foreach_set("value", arrays.corner_edge)
-    mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * triangles, 3, dtype=np.int32))
+    mesh.polygons.foreach_set("loop_start", starts)
     if arrays.uv is not None:
         mesh.uv_layers.new(name=UV_LAYER).uv.foreach_set("vector", arrays.uv.reshape(-1))
     if arrays.material_index is not None:

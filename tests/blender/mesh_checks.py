@@ -174,6 +174,15 @@ def check_a_selection_in_edit_mode_is_refined_and_the_mode_comes_back():
     assert len(moved) and set(moved) <= set(chosen)
 
 
+def check_quads_come_as_quads():
+    bpy.ops.mesh.primitive_uv_sphere_add(segments=48, ring_count=32)
+    made = work("finish", "faces=600 remesh=quads texture=128", target="NEW")
+    sides = [len(face.vertices) for face in made.data.polygons]
+    assert sides.count(4) > 0.9 * len(sides) and set(sides) <= {3, 4}
+    assert abs(len(sides) - 600) < 150, len(sides)
+    assert made.data.validate() is False and len(made.data.uv_layers) == 1
+
+
 def check_levels_of_detail_come_in_a_collection():
     monkey()
     made = work("finish", "faces=400 texture=128 lods=3", target="NEW")
