@@ -134,6 +134,21 @@ def test_networks_at_half_precision_get_pictures_that_they_can_read(installed: P
         assert (drawn.shape, drawn.dtype, bool(np.isfinite(drawn).all())) == ((64, 64, 3), np.float32, True)
 
 
+def test_with_little_memory_work_is_done_in_parts(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture of one tile comes out the same; larger ones differ, as each tile is normalised by itself."""
+
+    def drawn(networks: Any, height: int) -> np.ndarray:
+        picture = _picture(height)
+        return DiffusionEnhancer(networks, SETTINGS)(picture, picture, None, 1, lambda f: None)
+
+    whole = drawn(_networks(), 64)
+    monkeypatch.setattr("omagen.refine.enhancer_pipeline._free_memory", lambda: 2**30)
+    networks = _networks()
+    np.testing.assert_allclose(drawn(networks, 64), whole, atol=1e-4)
+    assert networks.vae.use_tiling
+    assert np.isfinite(drawn(networks, 128)).all()
+
+
 def test_both_layouts_of_a_controlnet_give_the_same_network(installed: Path) -> None:
     single = _networks().controlnet.state_dict()
     shutil.rmtree(installed / CONTROL)

@@ -27,7 +27,7 @@ INPUTS: Final = (
 PARAMETERS: Final = (
     Parameter(
         "diffusion", ParameterKind.BOOL, "Detail by diffusion", False, group=GROUP,
-        description=f"Draws detail into views of the mesh's normals. {UNVERIFIED} It takes 7 GB of memory.",
+        description=f"Draws detail into views of the mesh's normals. {UNVERIFIED} It takes 10 GB of memory.",
     ),
     Parameter(
         "diffusion_views", ParameterKind.INT, "Views", 6, minimum=1, maximum=12, group=GROUP,
