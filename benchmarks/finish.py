@@ -4,9 +4,10 @@
 
 decimate: against Blender's Decimate modifier (limit: 1.1 times its error at the same count) and fast-simplification
 with its defaults. Error is the mean distance of the surfaces both ways, as a share of the diagonal. unwrap: 50,000
-faces of a mesh against xatlas with its defaults, by processor time, charts and stretch. clean: against trimesh's processing
-with its repairs (winding, normals, holes), by what is left wrong. whole: default settings; limits: 60 s for each, as
-processor time on two cores, and watertight where the input was. Status 1: over a limit. Compiled kernels are warm.
+faces of a mesh against xatlas with its defaults, by processor time, charts and stretch. clean: against trimesh's
+processing with its repairs (winding, normals, holes), by what is left wrong. whole: default settings; limits: 60 s for
+each, as processor time on two cores, and watertight where the input was. Status 1: over a limit. Compiled kernels are
+warm.
 """
 
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportOptionalMemberAccess=false

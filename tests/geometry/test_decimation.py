@@ -104,6 +104,18 @@ def test_colours_are_those_of_the_place() -> None:
     assert np.abs(made.colors[:, :3] - (made.vertices + 2) / 4).max() < 0.02
 
 
+def test_a_vertex_with_very_many_faces_does_not_hold_up_the_others() -> None:
+    around = 20_000
+    turn = 2 * np.pi * np.arange(around) / around
+    rim = np.stack([np.cos(turn), 0 * turn, np.sin(turn)], axis=1)
+    k, after = np.arange(around), (np.arange(around) + 1) % around
+    top, bottom = np.full(around, around), np.full(around, around + 1)
+    faces = np.concatenate([np.stack([k, top, after], axis=1), np.stack([after, bottom, k], axis=1)])
+    vertices = np.concatenate([rim, [[0, 1, 0], [0, -1, 0]]])
+    made = decimate(Mesh(vertices.astype(np.float32), faces.astype(np.int32)), 2000)
+    assert len(made.mesh.faces) == 2000 and quality_report(made.mesh)["watertight"]
+
+
 def test_progress_may_cancel() -> None:
     class Cancelled(Exception): ...
 

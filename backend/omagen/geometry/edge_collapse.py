@@ -131,7 +131,9 @@ def _folds(state: State, moved: int, other: int, where: np.ndarray, new_uv: np.n
         longest = 0.0
         for i in range(3):
             longest += (place[r, i] - place[p, i]) ** 2 + (where[i] - place[p, i]) ** 2
-        folds = turn < LEAST_TURN * np.sqrt(size_before * size_after) or size_after < 1e-8 * longest * longest
+        folds = turn < LEAST_TURN * np.sqrt(size_before * size_after) or (
+            size_after < 1e-8 * longest * longest and size_after < size_before
+        )
         if folds and size_before > 1e-16 * longest * longest:
             return True
         if len(state.uv) and not state.flags[moved] & FIXED:
@@ -160,14 +162,18 @@ def _merge(state: State, a: int, b: int, where: np.ndarray, uv: np.ndarray) -> N
                 state.uv[corner] = uv
                 corner = state.next[corner]
     state.flags[a] |= state.flags[b]
+    state.degree[a] += state.degree[b]  # those that vanish are taken off below
     corner = state.first[b]
     while corner >= 0:
         f, k = corner // 3, corner % 3
         if state.is_alive[f]:
-            if a in (state.faces[f, (k + 1) % 3], state.faces[f, (k + 2) % 3]):
+            vanishes = a in (state.faces[f, (k + 1) % 3], state.faces[f, (k + 2) % 3])
+            state.faces[f, k] = a
+            if vanishes:
                 state.is_alive[f] = False
                 state.count[0] -= 1
-            state.faces[f, k] = a
+                for step in range(3):  # twice off `a`, which has it twice
+                    state.degree[state.faces[f, step]] -= 1
         corner = state.next[corner]
     head = last = -1  # the living corners of both, as one list
     for vertex in (a, b):

@@ -22,6 +22,8 @@ PULL: Final = 1e-6
 """Weight, relative to the quadric's own, of staying at an edge's middle: flat places have no best point of their own"""
 BORDER_WEIGHT: Final = 4.0
 """Of leaving the upright plane through a border edge, relative to leaving a face as large as the edge's square"""
+MOST_AROUND: Final = 500
+"""Vertices with more faces stay as long as they have so many: going round them each time would take for ever"""
 LENGTH_WEIGHT: Final = 1e-7
 """Of an edge's own length: where nothing is lost, short edges go first"""
 
@@ -46,6 +48,8 @@ class State(NamedTuple):
     uv: np.ndarray
     """(3F, 2) float64 of corners, or empty: moves along with vertices, and its triangles may not turn over. Corners of
     vertices that are not FIXED agree"""
+    degree: np.ndarray
+    """(V,) int32: faces around each vertex"""
     stamp: np.ndarray
     """(V,) int32: counts changes, so that queued edges can be told from outdated ones"""
     mark: np.ndarray
@@ -74,6 +78,7 @@ def prepare(
         np.full(faces.size, -1, np.int32),
         np.where(is_fixed, FIXED, 0).astype(np.uint8),
         uv.copy(),
+        np.bincount(faces.reshape(-1), minlength=len(place)).astype(np.int32),
         np.zeros(len(place), np.int32),
         np.zeros(len(place), np.int64),
         np.empty(3 * faces.size + 64),
@@ -202,6 +207,8 @@ def best_place(state: State, a: int, b: int, out: np.ndarray) -> float:
 
 @njit(cache=True, nogil=True)
 def queue_edge(state: State, a, b) -> None:
+    if max(state.degree[a], state.degree[b]) > MOST_AROUND:
+        return
     where = np.empty(3)
     cost = best_place(state, a, b, where)
     if cost == np.inf:
