@@ -26,7 +26,11 @@ from refine_shapes import grid, sphere
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A sheet, a normal map of waves, a ball, a finer ball with knobs and pictures of its normals"""
-    write_glb(replace(grid(33), region=(grid(33).vertices[:, 0] < 0).astype(np.float32), numbered=True), tmp_path / "sheet.glb", {})
+    write_glb(
+        replace(grid(33), region=(grid(33).vertices[:, 0] < 0).astype(np.float32), numbered=True),
+        tmp_path / "sheet.glb",
+        {},
+    )
     slope = 0.3 * np.cos(np.linspace(0, 25, 128))
     waves = np.stack([-slope, 0 * slope, np.ones(128)], axis=1)
     waves /= np.linalg.norm(waves, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Adapter of continuous remeshing, on which the refiner of CraftsMan is built. Tolerances from the fixtures' description."""
+"""Adapter of continuous remeshing, which CraftsMan's refiner uses. Tolerances are the fixtures' own."""
 
 from __future__ import annotations
 

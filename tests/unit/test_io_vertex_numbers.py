@@ -59,6 +59,7 @@ def test_order_number_and_places_of_vertices_survive(tmp_path: Path) -> None:
     used = np.unique(mesh.faces)
     np.testing.assert_array_equal(result.vertices[used], mesh.vertices[used])
     np.testing.assert_array_equal(result.region[used], mesh.region[used])  # type: ignore[index]
+
     # faces may come in another order, by material; corners name the same vertices
     def listed(faces: np.ndarray) -> list[list[int]]:
         return sorted(faces.tolist())

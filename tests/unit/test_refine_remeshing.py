@@ -40,7 +40,10 @@ def test_a_closed_surface_stays_closed_and_manifold_through_strong_changes() -> 
 def test_operations_keep_a_random_closed_surface_manifold() -> None:
     rng = np.random.default_rng(0)
     ball = sphere(3)
-    values, faces = ball.vertices.astype(np.float64) + 0.01 * rng.normal(size=ball.vertices.shape), ball.faces.astype(np.int64)
+    values, faces = (
+        ball.vertices.astype(np.float64) + 0.01 * rng.normal(size=ball.vertices.shape),
+        ball.faces.astype(np.int64),
+    )
     for _ in range(12):
         edges = edges_of(faces)
         values, faces = collapse(values, faces, edges, rng.random(len(edges.ends)) - 0.3, guarded=True)

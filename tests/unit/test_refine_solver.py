@@ -40,7 +40,9 @@ def test_a_bumped_sphere_comes_back_from_its_normals() -> None:
     before = _angles(ball, normal).mean()
     result, _ = refine(ball, Fixed(normal), RefineSettings(), quiet)
     assert _angles(result, normal).mean() < 0.12 * before
-    assert np.linalg.norm(result.vertices - wanted, axis=1).mean() < 0.25 * np.linalg.norm(place - wanted, axis=1).mean()
+    assert (
+        np.linalg.norm(result.vertices - wanted, axis=1).mean() < 0.25 * np.linalg.norm(place - wanted, axis=1).mean()
+    )
 
 
 def test_a_mesh_that_has_its_targets_stays_where_it_is() -> None:
@@ -148,7 +150,9 @@ def test_the_region_rules_bit_by_bit_with_a_soft_border() -> None:
 
 def test_vertices_at_one_place_stay_together() -> None:
     sheet = grid(33)
-    split = Mesh(sheet.vertices[sheet.faces.reshape(-1)], np.arange(len(sheet.faces) * 3, dtype=np.int32).reshape(-1, 3))
+    split = Mesh(
+        sheet.vertices[sheet.faces.reshape(-1)], np.arange(len(sheet.faces) * 3, dtype=np.int32).reshape(-1, 3)
+    )
     source = Fixed(unit_normals(raised(sheet), sheet.faces))
     apart, _ = refine(split, source, RefineSettings(), quiet)
     whole, _ = refine(sheet, source, RefineSettings(), quiet)
@@ -171,7 +175,9 @@ def test_broken_faces_harm_nobody() -> None:
     faces = np.concatenate([ball.faces, [[0, 0, 1], [5, 5, 5], ball.faces[0]]]).astype(np.int32)
     broken = Mesh(np.concatenate([ball.vertices, [[9, 9, 9]]]).astype(np.float32), faces)
     normal = unit_normals(broken.vertices * np.array([1, 1.2, 1], np.float32), faces)
-    result, _ = refine(broken, Fixed(normal, (np.linalg.norm(normal, axis=1) > 0).astype(float)), RefineSettings(), quiet)
+    result, _ = refine(
+        broken, Fixed(normal, (np.linalg.norm(normal, axis=1) > 0).astype(float)), RefineSettings(), quiet
+    )
     assert np.isfinite(result.vertices).all()
     np.testing.assert_array_equal(result.vertices[-1], [9, 9, 9])
 

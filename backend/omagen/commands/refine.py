@@ -26,7 +26,8 @@ _EXAMPLES = """examples:
 views.json is a list of objects with "picture" (a path beside it; red to the right, green up, blue towards the viewer,
 transparent where nothing is), "kind" ("perspective" or "orthographic"), "size" (vertical field of view in radians, or
 height in metres), "aspect" (width / height), "world_from_camera" (16 numbers, row by row; +Y up, the camera looks along
-its -Z) and, where wanted, "space": "world" and "weight". A vertex attribute _REGION (0 to 1) says where the mesh changes.
+its -Z) and, where wanted, "space": "world" and "weight". The vertex attribute _REGION
+(0 to 1) says where the mesh changes.
 """
 
 
@@ -36,8 +37,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "refine",
         help="turn the detail of normals into shape",
-        description="Move a mesh's vertices (GLB, glTF, OBJ, PLY, STL) so that its surface has the normals of a source; "
-        "without any, those of its own normal map.",
+        description="Move a mesh's vertices (GLB, glTF, OBJ, PLY, STL) so that its surface has the normals of a source;"
+        " without any, those of its own normal map.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -38,7 +38,9 @@ def vertex_normals(values: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
 
 
-def collapse(values: np.ndarray, faces: np.ndarray, edges: Edges, priority: np.ndarray, *, guarded: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def collapse(
+    values: np.ndarray, faces: np.ndarray, edges: Edges, priority: np.ndarray, *, guarded: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """`values` and `faces` without the edges of greatest `priority` (E,) > 0 that are far enough from each other.
 
     The lower vertex keeps the mean of both. What would pinch the surface is left. `guarded` also leaves what would turn

@@ -24,7 +24,6 @@ class Factor:
     """
 
     def __init__(self, matrix: csc_array, arrays: Arrays) -> None:
-        self._arrays, self._size = arrays, matrix.shape[0]
         if not np.isfinite(matrix.data).all():
             raise _unsolvable()
         try:
@@ -39,7 +38,9 @@ class Factor:
 
 def _unsolvable() -> OmagenError:
     return OmagenError(
-        ErrorCode.GEOMETRY, "The mesh's shape gives no solvable equations.", "Clean it: omagen finish, or Mesh > Finish."
+        ErrorCode.GEOMETRY,
+        "The mesh's shape gives no solvable equations.",
+        "Clean it: omagen finish, or Mesh > Finish.",
     )
 
 
@@ -50,7 +51,7 @@ class _Cholespy:
         if arrays.torch is not None:
             parts = [arrays.torch.from_numpy(part).to(arrays.device) for part in parts]
         kind = cholespy.MatrixType.CSC
-        self._solver = cholespy.CholeskySolverD(matrix.shape[0], *parts, kind)
+        self._solver = cholespy.CholeskySolverD(len(matrix.indptr) - 1, *parts, kind)
 
     def solve(self, b: Array) -> Array:
         b = self._arrays.contiguous(b)
@@ -62,9 +63,7 @@ class _Cholespy:
 class _Scipy:
     def __init__(self, matrix: csc_array, arrays: Arrays) -> None:
         self._arrays = arrays
-        self._lu = splu(
-            matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
+        self._lu = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
     def solve(self, b: Array) -> Array:
         return self._arrays.floats(self._lu.solve(self._arrays.numpy(b)))

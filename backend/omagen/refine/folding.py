@@ -20,14 +20,15 @@ def held_back(system: System, x: Array, move: Array, wanted: Array, old: Array) 
     """`x + move` (V, 3), with shorter moves around faces that would turn over or collapse.
 
     A face turns over where it looks away from its target, `wanted` (F, 3), or from where it looked first, `old` (F, 3),
-    more than it did at `x`. Moves are halved vertex by vertex until no face does, and given up where that is not enough.
+    more than it did at `x`. Moves are halved vertex by vertex until no face does, or else given up.
     """
-    before = system.normals(x)
-    size = dot(before, before) ** 0.5
-    before = unit(before)
-    first = _First(size, wanted, dot(before, wanted), old, dot(before, old))
     moved = x + move
-    rows = system.rows_of(first.overturned(system.normals(moved)))
+    before, after = system.normals(x), system.normals(moved)
+    # most steps turn nothing over, which the looser test shows
+    suspect = (dot(after, wanted) < TURNED * _length(after)) | (dot(after, old) < TURNED * _length(after))
+    suspect = suspect | (_length(after) < SHRUNK * _length(before))
+    rows = system.rows_of(suspect)
+    rows = rows[system.rows_of(_First.of(before, wanted, old, rows).overturned(after[rows]))]
     if len(rows) == 0:
         return moved
     factor = move[:, :1] * 0 + 1
@@ -39,12 +40,16 @@ def held_back(system: System, x: Array, move: Array, wanted: Array, old: Array) 
         moved = x + factor * move
         touched = touched + hit
         # only faces around what has been changed can be better, or worse, than before
-        near = system.rows_of(system.at_corners(touched).sum(1) > 0)
+        near = system.faces_around(touched > 0)
         after = system.normals(moved, near)
-        rows = near[system.rows_of(_First(*(column[near] for column in first)).overturned(after))]
+        rows = near[system.rows_of(_First.of(before, wanted, old, near).overturned(after))]
         if len(rows) == 0:
             return moved
     return x
+
+
+def _length(vectors: Array) -> Array:
+    return dot(vectors, vectors) ** 0.5
 
 
 class _First(NamedTuple):
@@ -56,9 +61,15 @@ class _First(NamedTuple):
     old: Array
     to_old: Array
 
+    @classmethod
+    def of(cls, before: Array, wanted: Array, old: Array, rows: Array) -> _First:
+        """The faces `rows` of all faces"""
+        normal, wanted, old = unit(before[rows]), wanted[rows], old[rows]
+        return cls(_length(before[rows]), wanted, dot(normal, wanted), old, dot(normal, old))
+
     def overturned(self, after: Array) -> Array:
         """(F, 1) bool, from the normals `after` (F, 3), twice as long as the areas"""
-        length = dot(after, after) ** 0.5
+        length = _length(after)
         direction = after / length.clip(1e-300)
         cosine = dot(direction, self.wanted)
         turned = (cosine < TURNED) & (cosine < self.to_wanted)

@@ -20,7 +20,7 @@ MIN_COSINE: Final = 0.1
 MIN_LENGTH: Final = 0.7
 """Of an interpolated normal; shorter ones lie across the edge of something nearer"""
 VOTE: Final = 1 / POWER
-"""Exponent of the weights when views are put to the vote, so that one that looks straight on does not outvote the rest"""
+"""Exponent of weights where views vote, so that one that looks straight on does not outvote all others"""
 TOLERANCE: Final = 0.35
 """Radians off the others at which a view counts half"""
 
@@ -30,9 +30,9 @@ def gather(
 ) -> None:
     """Write what a view says about each face into `result` (F, 4) float32: a unit normal in the world, its weight.
 
-    `raster` is the mesh in the view; `picture` is (H, W, 3) float32, normals in the camera's frame, (H, W) float32, how sure
-    they are, and how much the view counts. 0 where a face is hidden, looks away, is out of the picture or lies at an
-    edge where the picture's normals do not agree.
+    `raster` is the mesh in the view, in any resolution; `picture` is (H, W, 3) float32, normals in the camera's frame,
+    (H, W) float32, how sure they are, and how much the view counts. 0 where a face is hidden, looks away, is out of the
+    picture or lies at an edge where the picture's normals do not agree.
     """
     perspective = camera.kind == "perspective"
     half = np.tan(camera.size / 2) if perspective else camera.size / 2
@@ -45,9 +45,7 @@ def gather(
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _gather(
-    vertices, faces, frame, perspective, half, aspect, seen_depth, seen_face, normal, mask, weight, result
-):
+def _gather(vertices, faces, frame, perspective, half, aspect, seen_depth, seen_face, normal, mask, weight, result):
     height, width = mask.shape
     n, q, e = np.empty(3), np.empty(3), np.empty((2, 3))
     for f in range(len(faces)):
@@ -57,16 +55,6 @@ def _gather(
             a, b, c = vertices[faces[f, 0], k], vertices[faces[f, 1], k], vertices[faces[f, 2], k]
             n[k] = (np.float64(a) + b + c) / 3 - frame[k, 3]
             e[0, k], e[1, k] = np.float64(b) - a, np.float64(c) - a
-        for k in range(3):
-            q[k] = frame[0, k] * n[0] + frame[1, k] * n[1] + frame[2, k] * n[2]
-        depth = -q[2]
-        scale = depth if perspective else 1.0
-        if not depth > 0:
-            continue
-        x = (0.5 + 0.5 * q[0] / (half * aspect * scale)) * width - 0.5
-        y = (0.5 - 0.5 * q[1] / (half * scale)) * height - 0.5
-        if not (x > -0.5 and y > -0.5 and x < width - 0.5 and y < height - 0.5):
-            continue
         nx = e[0, 1] * e[1, 2] - e[0, 2] * e[1, 1]
         ny = e[0, 2] * e[1, 0] - e[0, 0] * e[1, 2]
         nz = e[0, 0] * e[1, 1] - e[0, 1] * e[1, 0]
@@ -80,9 +68,20 @@ def _gather(
             cosine = (nx * frame[0, 2] + ny * frame[1, 2] + nz * frame[2, 2]) / length
         if cosine < MIN_COSINE:
             continue
-        pixel = 2 * half * scale / height
+        for k in range(3):
+            q[k] = frame[0, k] * n[0] + frame[1, k] * n[1] + frame[2, k] * n[2]
+        depth = -q[2]
+        scale = depth if perspective else 1.0
+        if not depth > 0:
+            continue
+        x = (0.5 + 0.5 * q[0] / (half * aspect * scale)) * width - 0.5
+        y = (0.5 - 0.5 * q[1] / (half * scale)) * height - 0.5
+        if not (x > -0.5 and y > -0.5 and x < width - 0.5 and y < height - 0.5):
+            continue
+        pixel = 2 * half * scale / len(seen_depth)
         slope = np.sqrt(max(0.0, 1 - cosine * cosine)) / cosine
-        row, column = min(max(int(y + 0.5), 0), height - 1), min(max(int(x + 0.5), 0), width - 1)
+        row = min(int((y + 0.5) * len(seen_depth) / height), len(seen_depth) - 1)
+        column = min(int((x + 0.5) * seen_depth.shape[1] / width), seen_depth.shape[1] - 1)
         behind = depth - seen_depth[row, column]
         if seen_face[row, column] != f and not behind < pixel * (1.5 * slope + 1.0):
             continue

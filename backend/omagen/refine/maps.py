@@ -1,4 +1,4 @@
-"""A refinement as textures on the mesh that it began with: heights along its normals, and a tangent-space normal map."""
+"""A refinement as textures on the mesh that it began with: heights along its normals and a normal map."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ OUTSIDE: Final = 1e-4
 def as_maps(mesh: Mesh, refined: Mesh, size: int) -> DisplacedMesh:
     """`mesh` untouched, with what makes it look like `refined`, pictures of `size` pixels a side.
 
-    `refined` is `mesh` moved, or subdivided and moved, on the same UVs. Raises `OmagenError` (input) where `mesh` has no
-    UVs within the unit square.
+    `refined` is `mesh` moved, or subdivided and moved, on the same UVs. Raises `OmagenError` (input) where `mesh`
+    has no UVs within the unit square.
     """
-    mesh, refined = (replace(m, normals=corner_normals(m)) for m in (mesh, refined))
     _check_layout(mesh)
-    wanted = _planes(refined, np.concatenate([_at_corners(refined), refined.normals], axis=2), size)[0]
-    there = _planes(mesh, np.concatenate([_at_corners(mesh), mesh.normals], axis=2), size)[0]
+    mesh = replace(mesh, normals=corner_normals(mesh))
+    wanted, there = _planes(refined, size), _planes(mesh, size)
     texture, covered = _normal_texture(mesh, wanted[..., 3:], size)
     height = np.einsum("ijk,ijk->ij", (wanted - there)[..., :3], _unit(there[..., 3:]))
     height = dilate(np.ascontiguousarray(height[..., None], np.float32), covered, EXTENT)[..., 0]
@@ -69,13 +68,11 @@ def _normal_texture(mesh: Mesh, wanted: np.ndarray, size: int) -> tuple[Texture,
     return Texture(np.ascontiguousarray(np.round(local[::-1] * 127.5 + 127.5).clip(0, 255).astype(np.uint8))), face >= 0
 
 
-def _planes(mesh: Mesh, corners: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _planes(mesh: Mesh, size: int) -> np.ndarray:
+    """(R, R, 6) float32: place and normal of the surface at each pixel, row 0 at v = 0; 0 where there is none"""
     assert mesh.uv is not None
-    return raster_planes(mesh.uv.astype(np.float64) * size, corners.astype(np.float32), size, size)
-
-
-def _at_corners(mesh: Mesh) -> np.ndarray:
-    return mesh.vertices[mesh.faces]
+    corners = np.concatenate([mesh.vertices[mesh.faces], corner_normals(mesh)], axis=2)
+    return raster_planes(mesh.uv.astype(np.float64) * size, corners, size, size)[0]
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How far a mesh's outlines are from those of pictures: directions leave open how thick an object is, outlines do not."""
+"""How far a mesh's outlines are from those of pictures: directions do not say how thick an object is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 from omagen.geometry.cameras import Camera
 from omagen.geometry.sampling import face_normals
@@ -27,7 +26,8 @@ def outline_offsets(
 ) -> Offsets:
     """How far vertices at the outlines of `mesh` are from those wanted.
 
-    `drawn` and `wanted` are pictures as from `depth_inside` (H, W), of the mesh and of what it should be, for each camera.
+    `drawn` and `wanted` are pictures as from `depth_inside` (H, W), of the mesh and of what it should be,
+    for each camera.
     """
     vertices = mesh.vertices.astype(np.float64)
     normals = vertex_normals(mesh)
@@ -35,18 +35,32 @@ def outline_offsets(
     for camera, is_field, wanted_field in zip(cameras, drawn, wanted, strict=True):
         if wanted_field is None or is_field is None:
             continue
-        height, width = is_field.shape
-        seen = np.flatnonzero(np.abs((normals * camera.towards(vertices)).sum(1)) < MAX_COSINE)
+        height = len(wanted_field)
+        if camera.kind == "orthographic":
+            cosine = normals @ camera.backward
+        else:
+            cosine = (normals * camera.towards(vertices)).sum(1)
+        seen = np.flatnonzero(np.abs(cosine) < MAX_COSINE)
         place, depth = camera.project(vertices[seen])
-        place = place * (width, height) - 0.5
-        inside = (depth > 0) & (place > 1).all(1) & (place < (width - 2, height - 2)).all(1)
+        edge = 2 / min(*is_field.shape, *wanted_field.shape)
+        inside = (depth > 0) & (place > edge).all(1) & (place < 1 - edge).all(1)
         seen, place, depth = seen[inside], place[inside], depth[inside]
-        here, there = (map_coordinates(field, place.T[::-1], order=1) for field in (is_field, wanted_field))
-        rim = (np.abs(here) < RIM) & (np.abs(there) < REACH * height)
+        here = _sampled(is_field, place) * (height / len(is_field))
+        there = _sampled(wanted_field, place)
+        rim = (np.abs(here) < RIM * height / len(is_field)) & (np.abs(there) < REACH * height)
         seen = seen[rim]
         along[seen] += (there - here)[rim] * camera.pixel_length(depth[rim], height)
         weight[seen] += 1
     return Offsets(along / np.maximum(weight, 1), np.minimum(weight, 1))
+
+
+def _sampled(field: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """(N,): `field` (H, W) between the pixels around `place` (N, 2), 0 to 1 but more than a pixel off the border"""
+    place = place * field.shape[::-1] - 0.5
+    left, top = (place[:, k].astype(np.int64) for k in range(2))
+    across, down = place[:, 0] - left, place[:, 1] - top
+    upper = field[top, left] * (1 - across) + field[top, left + 1] * across
+    return upper * (1 - down) + (field[top + 1, left] * (1 - across) + field[top + 1, left + 1] * across) * down
 
 
 def depth_inside(mask: np.ndarray) -> np.ndarray | None:

@@ -35,7 +35,7 @@ def refine(
     """
     begin = time.perf_counter()
     used = mesh.vertices[mesh.faces.reshape(-1)]
-    if len(mesh.faces) == 0 or not np.isfinite(used).all() or is_degenerate(mesh.vertices, mesh.faces).all():
+    if len(mesh.faces) == 0 or not np.isfinite(used).all() or bool(is_degenerate(mesh.vertices, mesh.faces).all()):
         raise OmagenError(ErrorCode.GEOMETRY, "The mesh has no surface to refine.", "Choose one with faces.")
     if settings.strength == 0:
         return mesh, {"moved_vertices": 0, "seconds": 0.0}
@@ -78,8 +78,8 @@ def _welded(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
 def _solved(
     mesh: Mesh, source: NormalSource, settings: RefineSettings, progress: Callable[[float], None]
 ) -> tuple[Mesh, dict[str, Any]]:
-    finite = np.isfinite(mesh.vertices).all(1)
-    place, first = _welded(replace(mesh, vertices=np.where(finite[:, None], mesh.vertices, 0)))
+    finite = np.all(np.isfinite(mesh.vertices), axis=1)
+    place, first = _welded(replace(mesh, vertices=np.where(finite[:, None], mesh.vertices, np.float32(0))))
     faces = place[mesh.faces]
     region = None
     if mesh.region is not None:
@@ -115,7 +115,13 @@ class _Problem:
     """A part of a mesh brought to unit size, and its targets, which are asked for of the whole mesh."""
 
     def __init__(
-        self, mesh: Mesh, source: NormalSource, place: np.ndarray, first: np.ndarray, local: np.ndarray, active: np.ndarray
+        self,
+        mesh: Mesh,
+        source: NormalSource,
+        place: np.ndarray,
+        first: np.ndarray,
+        local: np.ndarray,
+        active: np.ndarray,
     ) -> None:
         self.mesh, self._source, self._active = mesh, source, active
         self._rows = np.full(len(first), -1)

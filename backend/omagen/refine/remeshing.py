@@ -42,9 +42,7 @@ EDGE_RANGE: Final = (0.8, 2.5)
 """Shortest and longest edge, in lengths of those of an even mesh with as many vertices as are wanted"""
 
 
-def remesh(
-    mesh: Mesh, source: NormalSource, settings: RefineSettings, progress: Callable[[str, float], None]
-) -> Mesh:
+def remesh(mesh: Mesh, source: NormalSource, settings: RefineSettings, progress: Callable[[str, float], None]) -> Mesh:
     """`mesh` with triangles made anew while it moves towards what `source` wants. UVs and numbers of vertices are lost.
 
     About `settings.vertices` vertices, or as many as there were. Closed manifold meshes stay closed and manifold; open
@@ -52,7 +50,9 @@ def remesh(
     """
     until = time.monotonic() + TIME_LIMIT_S
     values, faces, scale, centre = _at_unit_size(mesh)
-    steps = optimizer.OptimizerSettings(edge_len_lims=_edge_range(values, faces, settings), laplacian_weight=0.02, ramp=5)
+    steps = optimizer.OptimizerSettings(
+        edge_len_lims=_edge_range(values, faces, settings), laplacian_weight=0.02, ramp=5
+    )
     state = np.hstack([optimizer.begin(values[:, :3], steps), values[:, 3:]])
     state[:, optimizer.LENGTH] = min(steps.edge_len_lims[1], float(edge_lengths(values, edges_of(faces).ends).mean()))
     asked = _Asked(mesh, source if source.any_mesh else _OnSurface(mesh, source), scale, centre)
@@ -180,12 +180,11 @@ def _remeshed(state: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndar
     free = ~_fixed(state, faces)[edges.ends].all(1)
     state, faces = split(state, faces, edges, (edge_lengths(state, edges.ends) > long) & free)
     edges = edges_of(faces)
-    return state, flip(state, faces, edges, ~_fixed(state, faces)[edges.ends].any(1))
+    movable = ~np.any(_fixed(state, faces)[edges.ends], axis=1)
+    return state, flip(state, faces, edges, np.asarray(movable))
 
 
-def _broken_faces(
-    state: np.ndarray, faces: np.ndarray, edges: Edges, lengths: np.ndarray, short: float
-) -> np.ndarray:
+def _broken_faces(state: np.ndarray, faces: np.ndarray, edges: Edges, lengths: np.ndarray, short: float) -> np.ndarray:
     """(E,): 1 for the shortest edge of each face that looks against its vertices or has hardly any area"""
     doubled = face_normals(state[:, :3], faces)
     against = (doubled * vertex_normals(state, faces)[faces].sum(1)).sum(1) < 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 HELD_SIZE, FREE_SIZE = 0.05, 0.5
-"""Of a mesh's diagonal: from this size on places hold the mesh, if a source knows places, and if it knows directions only.
-Small errors of directions add up over long ways."""
+"""Of a mesh's diagonal: from this size on places hold the mesh, if a source knows places, and if it only knows
+directions, whose small errors add up over long ways"""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Target normals -> geometry: a few gradient-domain solves, then scalar offsets along the normals.
 
-The first turn each face to its target and fit all faces together again (Poisson editing); the others move vertices along
-their normals only, until edges are at right angles to the targets, and so do not drift (Nehab et al. 2005, section 4,
-in the scalar form of GEOMETRY section 7). Both are A δ = -Σ_f K_f (t_f · x) ⊗ h_f, for the face's mean direction h_f and
-for the vertex normals.
+The first turn each face to its target and fit all faces together again (Poisson editing); the others move vertices
+along their normals only, until edges are at right angles to the targets, and so do not drift (Nehab et al. 2005,
+section 4, for one unknown a vertex). Both are A δ = -Σ_f K_f (t_f · x) ⊗ h_f, with the direction h_f half-way between a
+face and its target, or with the vertex normals.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ UNSURE: Final = 0.1
 """How much a face counts of which nothing is known"""
 PULL: Final = 10.0
 """How much stronger known places hold than the places of the mesh as it came"""
-CG_STEPS: Final = 30
-CG_TOLERANCE: Final = 1e-2
+CG_STEPS: Final = 4
+"""More bring nothing: what is left are places where targets contradict each other"""
+SHIFT_STEPS: Final = 12
+CG_TOLERANCE: Final = 0.003
 
 Places = Callable[[np.ndarray], Offsets | None]
 """Vertices (V, 3) float64 -> how far along their normals they are from where they should be"""
@@ -58,7 +60,8 @@ def solve(
     """(V, 3) float64: `vertices` moved so that `faces` (F, 3) get the directions of `targets`.
 
     `movable` (V,) bool; all others stay bit by bit. `amount` (F,): how far each face turns towards its target, 1 = all
-    the way. Vertices should be of unit size and near the origin. No face turns over that was not.
+    the way. Vertices should be of unit size and near the origin. No face comes to look away from
+    where it looked before.
     """
     arrays = arrays or Arrays()
     found = targets(vertices)
@@ -77,8 +80,10 @@ def solve(
             if step > 0:  # the mesh has moved: what is seen of it has, too
                 found = targets(here)
             wanted = _directions(system, old, found, share, settings.banded)
-            shift = _shift(system, x, places(here), float(amount.mean()))
-            held, x = held + shift, held_back(system, x, shift, old, old)
+            known = places(here)
+            if known is not None and known.weight.any():
+                shift = _shift(system, x, known, float(amount.mean()))
+                held, x = held + shift, held_back(system, x, shift, old, old)
         solve_step = _rotation_step if step < settings.rotations else _offset_step
         x = held_back(system, x, solve_step(system, x, held, wanted), wanted, old)
         progress(0.3 + 0.7 * (step + 1) / steps)
@@ -87,10 +92,8 @@ def solve(
     return result
 
 
-def _shift(system: System, x: Array, found: Offsets | None, share: float) -> Array:
+def _shift(system: System, x: Array, found: Offsets, share: float) -> Array:
     """(V, 3): a smooth shift along the normals that brings the vertices as near to their places as is known."""
-    if found is None or not found.weight.any():
-        return x * 0
     normal = _vertex_normals(system, x)
     pull = PULL * system.screen * system.arrays.floats(found.weight)[:, None]
     right = pull * system.arrays.floats(found.along)[:, None]
@@ -98,7 +101,7 @@ def _shift(system: System, x: Array, found: Offsets | None, share: float) -> Arr
     def operator(d: Array) -> Array:
         return system.summed(system.stiffness(system.at_corners(d))) + (pull + 1e-3 * system.screen) * d
 
-    return share * system.gradient_solve(operator, right, CG_STEPS, CG_TOLERANCE) * normal
+    return share * system.gradient_solve(operator, right, SHIFT_STEPS, CG_TOLERANCE) * normal
 
 
 def _vertex_normals(system: System, x: Array) -> Array:

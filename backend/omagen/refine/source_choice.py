@@ -86,8 +86,8 @@ def read_views(path: Path) -> list[ViewNormals]:
     """The views that `views.json` lists, itself or in the folder `path`.
 
     A list of objects: `picture` (a path beside it: red to the right, green up, blue towards the viewer; transparent or
-    grey is nothing), optionally `space` ("camera", or "world" for pictures of the mesh's own axes), `weight`, and the camera as in
-    `geometry.camera_json`. Raises `OmagenError` (input).
+    grey is nothing), optionally `space` ("camera", or "world" for pictures of the mesh's own axes) and `weight`,
+    and the camera as in `geometry.camera_json`. Raises `OmagenError` (input).
     """
     from omagen.geometry.camera_json import camera_from_json
     from omagen.refine.normal_pictures import decode

@@ -47,7 +47,7 @@ def subdivide(mesh: Mesh, source: NormalSource, budget: int, share: np.ndarray |
 
 
 def _spread(mesh: Mesh, source: NormalSource) -> np.ndarray:
-    """(F,): how far, in radians times sureness, the targets of a face's quarters are from their mean; long faces first."""
+    """(F,): how far the targets of a face's quarters are from their mean, radians times how sure they are."""
     every = split_sides(mesh, np.ones((len(mesh.faces), 3), bool))
     found = source.targets(every)
     count = len(mesh.faces)
@@ -93,9 +93,7 @@ def split_sides(mesh: Mesh, split: np.ndarray, room: int | None = None) -> Mesh:
     if "normals" in corners:
         length = np.linalg.norm(corners["normals"], axis=2, keepdims=True)
         corners["normals"] = (corners["normals"] / np.maximum(length, 1e-20)).astype(np.float32)
-    of_faces = {
-        name: old[parent] for name in ("material_index", "patches") if (old := getattr(mesh, name)) is not None
-    }
+    of_faces = {name: old[parent] for name in ("material_index", "patches") if (old := getattr(mesh, name)) is not None}
     return replace(mesh, faces=names[parent[:, None], codes].astype(np.int32), **grown, **corners, **of_faces)
 
 

@@ -86,6 +86,11 @@ class System:
         """(N,): the rows in which the column `mask` (R, 1) is true"""
         return mask[:, 0].nonzero()[0] if self.arrays.torch is None else mask[:, 0].nonzero()[:, 0]
 
+    def faces_around(self, vertices: Array) -> Array:
+        """(N,): the faces with a corner of which the column `vertices` (V, 1) is true"""
+        a, b, c = (vertices[self.faces[:, k]] for k in range(3))
+        return self.rows_of(a | b | c)
+
     def normals(self, x: Array, rows: Array | None = None) -> Array:
         """(F, 3), as long as twice the faces' areas; of the faces `rows` only, where they are given"""
         corners = x[self.faces if rows is None else self.faces[rows]]

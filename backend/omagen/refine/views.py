@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from omagen.geometry.cameras import Camera
 from omagen.geometry.sampling import face_normals
+from omagen.geometry.topology import borders
 from omagen.geometry.view_raster import ViewRaster, rasterize_view
 from omagen.omage.cores import on_cores
 from omagen.refine.gathering import gather, settle
@@ -18,6 +19,9 @@ from omagen.refine.settings import RefineSettings
 from omagen.refine.targets import FaceTargets, Offsets
 from omagen.shapes import Mesh
 
+ENOUGH: Final = 512
+"""Pixels a side at which the mesh is drawn where the pictures have twice as many or more: what hides what, and where
+outlines are on average, needs no more than half of theirs"""
 ProgressCall = Callable[[str, float], None]
 
 
@@ -71,6 +75,7 @@ class ViewSource:
     def __init__(self, views: Sequence[ViewNormals]) -> None:
         self._views = views
         self._outlines: list[np.ndarray | None] | None = None
+        self._closed: tuple[np.ndarray | None, bool] = None, False
         self._drawn: tuple[Mesh | None, list[ViewRaster]] = None, []
 
     def targets(self, mesh: Mesh) -> FaceTargets:
@@ -90,16 +95,34 @@ class ViewSource:
         drawn = on_cores(lambda raster: depth_inside(raster.face >= 0), self._rasters(mesh))
         return outline_offsets(mesh, [view.camera for view in self._views], drawn, self._outlines)
 
+    def _is_closed(self, mesh: Mesh) -> bool:
+        if self._closed[0] is not mesh.faces:
+            self._closed = mesh.faces, len(borders(mesh.faces).open_edges) == 0
+        return self._closed[1]
+
     def _rasters(self, mesh: Mesh) -> list[ViewRaster]:
         """The mesh in all views; remembered for the next question about it"""
 
+        closed = face_normals(mesh.vertices, mesh.faces) if self._is_closed(mesh) else None
+
         def draw(view: ViewNormals) -> ViewRaster:
-            height, width = view.mask.shape
-            return rasterize_view(mesh.vertices, mesh.faces, view.camera, width, height)
+            half = min(view.mask.shape) >= 2 * ENOUGH
+            height, width = (side // 2 if half else side for side in view.mask.shape)
+            return _front(mesh, closed, view.camera, width, height)
 
         if self._drawn[0] is not mesh:
             self._drawn = mesh, on_cores(draw, self._views)
         return self._drawn[1]
+
+
+def _front(mesh: Mesh, closed: np.ndarray | None, camera: Camera, width: int, height: int) -> ViewRaster:
+    """`mesh` in a view. Where it is closed, with the face normals `closed` (F, 3), its far side needs no drawing."""
+    if closed is None or camera.kind != "orthographic":
+        return rasterize_view(mesh.vertices, mesh.faces, camera, width, height)
+    facing = np.flatnonzero(closed @ camera.backward > 0).astype(np.int32)
+    raster = rasterize_view(mesh.vertices, mesh.faces[facing], camera, width, height)
+    number = np.append(facing, np.int32(-1))  # the last one is what -1 leads to
+    return raster._replace(face=number[raster.face])
 
 
 def refine_from_views(
