@@ -71,8 +71,6 @@ def _coinciding(faces: np.ndarray, opposite: np.ndarray) -> np.ndarray:
     """(N, 2) int64 half-edges, the second -1 at open edges, which run between the same vertices as others that they are
     not joined with, but for one of these; no two on one face."""
     edges, order = half_edges(faces)
-    same = np.flatnonzero(edges[1:] == edges[:-1])
-    edges, order = edges[np.union1d(same, same + 1)], order[np.union1d(same, same + 1)]
     leads = (opposite[order] < 0) | (order < opposite[order])  # one half-edge of each join
     edges, order = edges[leads], order[leads]
     again = order[1:][edges[1:] == edges[:-1]]
