@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -84,7 +85,16 @@ def _as_mesh(mesh: Mesh, vertices: np.ndarray, quads: np.ndarray) -> Mesh | None
     faces = np.ascontiguousarray(quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3), np.int32)
     pairs = np.arange(0, len(faces), 2, dtype=np.int32)
     new = Mesh(np.ascontiguousarray(vertices, np.float32), faces, name=mesh.name, quads=pairs)
-    return drop_unused_vertices(split_non_manifold(new).mesh)
+    return drop_unused_vertices(_whole_quads_only(split_non_manifold(new).mesh))
+
+
+def _whole_quads_only(mesh: Mesh) -> Mesh:
+    """`mesh` without the quads whose halves were parted where vertices were split; their triangles stay."""
+    if mesh.quads is None:
+        return mesh
+    first, second = mesh.faces[mesh.quads], mesh.faces[mesh.quads + 1]
+    touch = (first[:, 0] == second[:, 0]) & (first[:, 2] == second[:, 1])
+    return replace(mesh, quads=mesh.quads[touch])
 
 
 def _falls_short(before: Mesh, after: Mesh) -> bool:
