@@ -93,7 +93,7 @@ def inspect(context: bpy.types.Context, objects: Sequence[bpy.types.Object], app
     tasks = []
     for obj in objects:
         source = MeshReader(context, apply_modifiers or obj.type != "MESH").read(obj.name, [obj], obj.matrix_world)
-        sent = Submission(INSPECT, obj.name, files={MESH: source.glb})
+        sent = Submission(INSPECT, obj.name, files={MESH: source.glb}, parameters={"weld": False})
         delivered = quality_delivery(obj.name, obj.session_uid)
         tasks.append(now.submit(f"Inspect {obj.name}", sent.send, delivered, INSPECT))
     return tasks

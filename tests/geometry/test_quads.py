@@ -46,4 +46,4 @@ def test_quads_that_are_cut_through_stay_as_triangles() -> None:
 def test_crumbs_cannot_become_quads() -> None:
     sliver = Mesh(np.array([[0, 0, 0], [1, 0, 0], [0, 1e-9, 0]], np.float32), np.array([[0, 1, 2]], np.int32))
     with pytest.raises(OmagenError, match="Quads cannot be made"):
-        remesh_to_quads(sliver, 100, lambda share: None)
+        remesh_to_quads(sliver, 100, lambda share: None, patience_s=2.0)

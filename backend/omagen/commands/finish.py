@@ -16,7 +16,7 @@ _EXAMPLES = """examples:
       repaired, at most 50,000 faces, UVs, colour and normal textures
   omagen finish scan.glb -o prop.glb --faces 5000 --texture 1024 --lods 4
       for a game: prop.glb, prop_lod1.glb, prop_lod2.glb, prop_lod3.glb, each with half the faces
-  omagen finish statue.glb -o statue.glb.quads.glb --quads --faces 8000
+  omagen finish statue.glb -o quads.glb --quads --faces 8000
       four-sided faces of even size
   omagen finish chair.glb -o chair2.glb --unwrap keep --materials keep
       checks and reports only: faces, UVs and materials stay exactly as they are

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omagen.engines.base import RunProgress
-from omagen.protocol import EngineInfo, InputKind, InputSpec, Request
+from omagen.protocol import EngineInfo, InputKind, InputSpec, Parameter, ParameterKind, Request
 
 
 class InspectEngine:
@@ -19,16 +19,23 @@ class InspectEngine:
             title="Inspect",
             description="Looks for holes, bad edges, overlapping UVs and whatever else is wrong with a mesh.",
             inputs=(InputSpec("mesh", InputKind.MESH, "A mesh", "GLB, glTF with everything inside, OBJ, PLY or STL"),),
+            parameters=(
+                Parameter(
+                    "weld", ParameterKind.BOOL, "Join vertices", True,
+                    description="Counts vertices in one place as one: files often split them along UV seams.",
+                ),
+            ),
             produces="report",
             memory_mb=1000,
             uses_seed=False,
             works_on_selection=True,
-        )
+        )  # fmt: skip
 
     def load(self, device: str) -> None:
         """Nothing to load: it computes on the CPU, whatever the device."""
 
     def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> tuple[None, dict[str, Any]]:
+        from omagen.geometry.cleaning import join_places
         from omagen.geometry.quality import quality_report
         from omagen.io.meshes import read_mesh
 
@@ -37,4 +44,4 @@ class InspectEngine:
         for warning in warnings:
             progress.warn(warning)
         progress("Looking at the mesh", 0.3)
-        return None, quality_report(mesh)
+        return None, quality_report(join_places(mesh) if request.parameters["weld"] else mesh)
