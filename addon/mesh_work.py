@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import bpy
@@ -92,7 +93,9 @@ def inspect(context: bpy.types.Context, objects: Sequence[bpy.types.Object], app
     now = runtime.current()
     tasks = []
     for obj in objects:
-        source = MeshReader(context, apply_modifiers or obj.type != "MESH").read(obj.name, [obj], obj.matrix_world)
+        reader = MeshReader(context, apply_modifiers or obj.type != "MESH")
+        # numbered, so that its vertices stay one also where colours differ at their corners
+        source = replace(reader.read(obj.name, [obj], obj.matrix_world), is_numbered=True)
         sent = Submission(INSPECT, obj.name, files={MESH: source.glb}, parameters={"weld": False})
         delivered = quality_delivery(obj.name, obj.session_uid)
         tasks.append(now.submit(f"Inspect {obj.name}", sent.send, delivered, INSPECT))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
-
 from omagen.geometry.distance import SurfaceTree
 from omagen.geometry.quads import _as_mesh, remesh_to_quads
 from omagen.geometry.topology import borders
