@@ -76,7 +76,7 @@ def main() -> int:
 
 def coarse(fine: Mesh, triangles: int, levels: int) -> Mesh:
     """`fine` without its detail: decimated, smoothed, subdivided `levels` times."""
-    vertices, faces = fast_simplification.simplify(fine.vertices, fine.faces, target_count=triangles)
+    vertices, faces = fast_simplification.simplify(fine.vertices, fine.faces, target_count=triangles)[:2]
     vertices, faces = vertices.astype(np.float64), faces.astype(np.int64)
     ends = np.concatenate([faces, np.roll(faces, -1, axis=1)]).reshape(-1)
     others = np.concatenate([np.roll(faces, -1, axis=1), faces]).reshape(-1)

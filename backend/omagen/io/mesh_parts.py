@@ -178,7 +178,9 @@ def _renumbered(mesh: Mesh, numbers: list[np.ndarray | None]) -> Mesh:
 
 def _misnumbered(what: str) -> OmagenError:
     return OmagenError(
-        ErrorCode.INPUT, f"The numbers of its vertices are impossible: {what}.", "Save it without the attribute _VERTEX."
+        ErrorCode.INPUT,
+        f"The numbers of its vertices are impossible: {what}.",
+        "Save it without the attribute _VERTEX.",
     )
 
 

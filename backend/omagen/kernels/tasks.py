@@ -126,6 +126,20 @@ def texture_meshes() -> None:
             project_pictures(replace(made, region=np.ones(len(made.vertices), np.float32)), pictures, 32, unseen=unseen)
 
 
+def refine_meshes() -> None:
+    """By views, which have kernels of their own, and by maps."""
+    from omagen.geometry.cameras import view_set
+    from omagen.refine.maps import as_maps
+    from omagen.refine.refinement import refine
+    from omagen.refine.settings import RefineSettings
+    from omagen.refine.sources import MapNormals
+    from omagen.refine.views import refine_from_views, render_normals
+
+    settings, silent = RefineSettings(), _Silent()
+    refine_from_views(ball(24, 12), render_normals(ball(48, 24), view_set(ball(24, 12), 2), 32), settings, silent)
+    as_maps(box(), refine(box(), MapNormals(box(), None, "tangent"), settings, silent)[0], 32)
+
+
 class _Silent:
     """A progress that nobody watches."""
 
@@ -141,6 +155,7 @@ TASKS: Final = (
     Task("decoding", decode_sheets),
     Task("finishing", finish_meshes),
     Task("textures", texture_meshes),
+    Task("refinement", refine_meshes),
     Task("the whole round trip", go_round),
 )
 """In the order in which they are begun, the longest first; the last one after all others have ended"""

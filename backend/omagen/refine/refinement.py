@@ -34,11 +34,12 @@ def refine(
     without a surface, cancelled from `progress`.
     """
     begin = time.perf_counter()
-    used = mesh.vertices[mesh.faces.reshape(-1)]
-    if len(mesh.faces) == 0 or not np.isfinite(used).all() or bool(is_degenerate(mesh.vertices, mesh.faces).all()):
+    flat = is_degenerate(mesh.vertices, mesh.faces)
+    if flat.all() or not np.isfinite(mesh.vertices[mesh.faces]).all():
         raise OmagenError(ErrorCode.GEOMETRY, "The mesh has no surface to refine.", "Choose one with faces.")
     if settings.strength == 0:
         return mesh, {"moved_vertices": 0, "seconds": 0.0}
+    first = mesh
     if settings.remesh:
         from omagen.refine.remeshing import remesh
 
@@ -48,7 +49,8 @@ def refine(
         progress("Subdividing", 0.5 if settings.remesh else 0.0)
         grown = _subdivided(mesh, source, settings)
     start = 0.6 if settings.remesh else 0.2
-    result, facts = _solved(grown, source, settings, lambda f: progress("Refining", start + (1 - start) * f))
+    flat = flat if grown is first else is_degenerate(grown.vertices, grown.faces)
+    result, facts = _solved(grown, flat, source, settings, lambda f: progress("Refining", start + (1 - start) * f))
     facts |= {
         "vertices_before": len(mesh.vertices),
         "vertices": len(result.vertices),
@@ -76,7 +78,11 @@ def _welded(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _solved(
-    mesh: Mesh, source: NormalSource, settings: RefineSettings, progress: Callable[[float], None]
+    mesh: Mesh,
+    flat: np.ndarray,
+    source: NormalSource,
+    settings: RefineSettings,
+    progress: Callable[[float], None],
 ) -> tuple[Mesh, dict[str, Any]]:
     finite = np.all(np.isfinite(mesh.vertices), axis=1)
     place, first = _welded(replace(mesh, vertices=np.where(finite[:, None], mesh.vertices, np.float32(0))))
@@ -86,7 +92,7 @@ def _solved(
         region = np.ones(len(first))
         used = np.unique(mesh.faces)
         np.minimum.at(region, place[used], mesh.region[used])
-    proper = np.flatnonzero(~is_degenerate(mesh.vertices, mesh.faces))
+    proper = np.flatnonzero(~flat)
     share = vertex_shares(faces[proper], region, len(first), settings.falloff)
     in_use = np.zeros(len(first), bool)
     in_use[faces[proper]] = True

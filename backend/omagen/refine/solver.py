@@ -25,7 +25,7 @@ PULL: Final = 10.0
 """How much stronger known places hold than the places of the mesh as it came"""
 CG_STEPS: Final = 4
 """More bring nothing: what is left are places where targets contradict each other"""
-SHIFT_STEPS: Final = 12
+SHIFT_STEPS: Final = 5
 CG_TOLERANCE: Final = 0.003
 
 Places = Callable[[np.ndarray], Offsets | None]

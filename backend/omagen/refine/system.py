@@ -47,6 +47,7 @@ class System:
         self.areas = arrays.floats(area)[:, None]
         self._cot = arrays.floats(cot)
         self._sums = arrays.sums(faces.reshape(-1), len(vertices))
+        self._asked: tuple[Array, Array] = None, None
         self._free = arrays.indices(np.flatnonzero(movable))
         self._factor = Factor(_matrix(faces, cot, mass, movable), arrays)
 
@@ -92,8 +93,18 @@ class System:
         return self.rows_of(a | b | c)
 
     def normals(self, x: Array, rows: Array | None = None) -> Array:
-        """(F, 3), as long as twice the faces' areas; of the faces `rows` only, where they are given"""
-        corners = x[self.faces if rows is None else self.faces[rows]]
+        """(F, 3), as long as twice the faces' areas; of the faces `rows` only, where they are given.
+
+        Those of all faces are remembered until other vertices are asked about: steps begin where others have ended.
+        """
+        if rows is not None:
+            return self._crossed(x[self.faces[rows]])
+        if self._asked[0] is not x:
+            self._asked = x, self._crossed(x[self.faces])
+        return self._asked[1]
+
+    @staticmethod
+    def _crossed(corners: Array) -> Array:
         return cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
 
     def gradient_solve(self, operator: Callable[[Array], Array], right: Array, steps: int, tolerance: float) -> Array:

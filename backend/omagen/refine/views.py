@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cv2
 import numpy as np
 
 from omagen.geometry.cameras import Camera
@@ -91,7 +92,7 @@ class ViewSource:
 
     def offsets(self, mesh: Mesh) -> Offsets | None:
         if self._outlines is None:
-            self._outlines = on_cores(lambda view: depth_inside(view.mask > 0.5), self._views)
+            self._outlines = on_cores(lambda view: depth_inside(_shrunk(view.mask) > 0.5), self._views)
         drawn = on_cores(lambda raster: depth_inside(raster.face >= 0), self._rasters(mesh))
         return outline_offsets(mesh, [view.camera for view in self._views], drawn, self._outlines)
 
@@ -106,13 +107,22 @@ class ViewSource:
         closed = face_normals(mesh.vertices, mesh.faces) if self._is_closed(mesh) else None
 
         def draw(view: ViewNormals) -> ViewRaster:
-            half = min(view.mask.shape) >= 2 * ENOUGH
-            height, width = (side // 2 if half else side for side in view.mask.shape)
+            height, width = _drawn_shape(view.mask)
             return _front(mesh, closed, view.camera, width, height)
 
         if self._drawn[0] is not mesh:
             self._drawn = mesh, on_cores(draw, self._views)
         return self._drawn[1]
+
+
+def _drawn_shape(mask: np.ndarray) -> tuple[int, int]:
+    height, width = mask.shape
+    return (height // 2, width // 2) if min(height, width) >= 2 * ENOUGH else (height, width)
+
+
+def _shrunk(mask: np.ndarray) -> np.ndarray:
+    """`mask` as large as the mesh is drawn"""
+    return cv2.resize(mask, _drawn_shape(mask)[::-1], interpolation=cv2.INTER_AREA)
 
 
 def _front(mesh: Mesh, closed: np.ndarray | None, camera: Camera, width: int, height: int) -> ViewRaster:
