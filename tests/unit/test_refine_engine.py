@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,7 +34,7 @@ def sheet(tmp_path: Path) -> Path:
     return tmp_path / "sheet.glb"
 
 
-def _run(files: dict[str, Path], **parameters: bool | int | float | str):
+def _run(files: dict[str, Path], **parameters: bool | int | float | str) -> tuple[Any, dict[str, Any]]:
     engine = RefineEngine()
     engine.load("cpu")
     request = Request("refine", {key: str(path) for key, path in files.items()}, parameters)
