@@ -63,8 +63,9 @@ def _with_fans_apart(mesh: Mesh, opposite: np.ndarray) -> Mesh:
     source = np.empty(count, np.int64)
     source[number] = old
     faces = number[corner_vertex].reshape(-1, 3).astype(np.int32)
-    colors = None if mesh.colors is None else mesh.colors[source]
-    return replace(mesh, vertices=mesh.vertices[source], faces=faces, colors=colors)
+    colors, region = (None if a is None else a[source] for a in (mesh.colors, mesh.region))
+    vertices = mesh.vertices[source]
+    return replace(mesh, vertices=vertices, faces=faces, colors=colors, region=region, numbered=False)
 
 
 def _coinciding(faces: np.ndarray, opposite: np.ndarray) -> np.ndarray:
@@ -92,7 +93,7 @@ def _divided(mesh: Mesh, opposite: np.ndarray, pairs: np.ndarray) -> tuple[Mesh,
     ends = mesh.faces[pairs[:, 0] // 3, pairs[:, 0] % 3], mesh.faces[pairs[:, 0] // 3, (pairs[:, 0] % 3 + 1) % 3]
     new = np.arange(len(half)) + len(mesh.faces)
     changes: dict[str, Any] = {"quads": None}
-    for name in ("vertices", "colors"):
+    for name in ("vertices", "colors", "region"):
         if (array := getattr(mesh, name)) is not None:
             changes[name] = np.concatenate([array, (array[ends[0]] + array[ends[1]]) / np.float32(2)])
     for name in ("faces", "uv", "second_uv", "normals"):
