@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-MAX_TURN = 1.4
-"""Radians; a target further away than this is taken for a mistake and followed so far only"""
+MAX_TURN = 1.1
+"""Radians; targets further away are followed so far only: steeper ones would have faces turn over"""
 Array = Any
 """A float64 or int64 array of numpy, or a tensor of torch on one device"""
 

@@ -83,9 +83,9 @@ def solve(
             known = places(here)
             if known is not None and known.weight.any():
                 shift = _shift(system, x, known, float(amount.mean()))
-                held, x = held + shift, held_back(system, x, shift, old, old)
+                held, x = held + shift, held_back(system, x, shift, old)
         solve_step = _rotation_step if step < settings.rotations else _offset_step
-        x = held_back(system, x, solve_step(system, x, held, wanted), wanted, old)
+        x = held_back(system, x, solve_step(system, x, held, wanted), old)
         progress(0.3 + 0.7 * (step + 1) / steps)
     result = vertices.copy()
     result[movable] = arrays.numpy(x)[movable]

@@ -47,6 +47,7 @@ class System:
         self.areas = arrays.floats(area)[:, None]
         self._cot = arrays.floats(cot)
         self._sums = arrays.sums(faces.reshape(-1), len(vertices))
+        self._valence = arrays.floats(np.bincount(faces.reshape(-1), minlength=len(vertices)).clip(1))[:, None]
         self._asked: tuple[Array, Array] = None, None
         self._free = arrays.indices(np.flatnonzero(movable))
         self._factor = Factor(_matrix(faces, cot, mass, movable), arrays)
@@ -87,18 +88,12 @@ class System:
         """(N,): the rows in which the column `mask` (R, 1) is true"""
         return mask[:, 0].nonzero()[0] if self.arrays.torch is None else mask[:, 0].nonzero()[:, 0]
 
-    def faces_around(self, vertices: Array) -> Array:
-        """(N,): the faces with a corner of which the column `vertices` (V, 1) is true"""
-        a, b, c = (vertices[self.faces[:, k]] for k in range(3))
-        return self.rows_of(a | b | c)
+    def around(self, field: Array) -> Array:
+        """(V, 1): the mean of `field` (V, 1) over the faces around each vertex; 0 where there are none"""
+        return self.summed(self.spread(self.at_corners(field).mean(1))) / self._valence
 
-    def normals(self, x: Array, rows: Array | None = None) -> Array:
-        """(F, 3), as long as twice the faces' areas; of the faces `rows` only, where they are given.
-
-        Those of all faces are remembered until other vertices are asked about: steps begin where others have ended.
-        """
-        if rows is not None:
-            return self._crossed(x[self.faces[rows]])
+    def normals(self, x: Array) -> Array:
+        """(F, 3), as long as twice the faces' areas; remembered until other vertices are asked about."""
         if self._asked[0] is not x:
             self._asked = x, self._crossed(x[self.faces])
         return self._asked[1]
