@@ -49,6 +49,12 @@ class Arrays:
             warnings.simplefilter("ignore", UserWarning)
             return self.torch.sparse_csr_tensor(*index, self.floats(ones), size=(count, len(rows)))
 
+    def scattered(self, rows: Array, values: Array, count: int) -> Array:
+        """(`count`,): the sums of `values` (N,) that go to the same of `count` places, `rows` (N,)"""
+        if self.torch is None:
+            return np.bincount(rows, values, count)
+        return self.torch.zeros(count, dtype=values.dtype, device=values.device).index_add(0, rows, values)
+
     def empty_like(self, array: Array) -> Array:
         return np.empty_like(array) if self.torch is None else self.torch.empty_like(array)
 

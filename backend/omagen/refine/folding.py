@@ -30,30 +30,36 @@ def held_back(system: System, x: Array, move: Array, old: Array) -> Array:
     """
     first = _First.of(system, x, old)
     moved = x + move
-    if not first.overturned(system.normals(moved)).any():
+    rows = system.rows_of(first.overturned(system.normals(moved)))
+    if len(rows) == 0:
         return moved
     for scale in SCALES:
-        factor = move[:, :1] * 0 + scale
-        for attempt in range(ATTEMPTS):
-            moved = x + factor * move
+        if scale < 1:
+            moved = x + scale * move
             rows = system.rows_of(first.overturned(system.normals(moved)))
+        if len(rows) > MANY * len(old):
+            continue
+        less = move[:, :1] * 0
+        for attempt in range(ATTEMPTS):
             if len(rows) == 0:
                 return moved
-            if attempt == 0 and len(rows) > MANY * len(old):
-                break
-            factor = _shortened(system, factor, rows, 0.5 if attempt < HALVINGS else 0.0)
+            less = _lessened(system, less, rows, scale, 0.5 if attempt < HALVINGS else 1.0)
+            moved = x + (scale - less) * move
+            near = system.faces_around(less > 0)  # the others are as they were, and sound
+            rows = near[system.rows_of(first.of_rows(near).overturned(system.normals(moved, near)))]
     return x
 
 
-def _shortened(system: System, factor: Array, rows: Array, by: float) -> Array:
-    """`factor` (V, 1), `by` times as large at the corners of the faces `rows`, and softly so around them."""
-    hit = factor * 0
-    hit[system.faces[rows].reshape(-1)] = 1.0
-    factor = factor * (1 - hit * (1 - by))
+def _lessened(system: System, less: Array, rows: Array, scale: float, by: float) -> Array:
+    """What is taken from `scale`, `less` (V, 1), with a share `by` of the rest at the corners of the faces `rows`, and
+    softly less around them."""
+    hit = less * 0
+    hit[system.faces[rows].reshape(-1)] = by
+    less = less + hit * (scale - less)
     for _ in range(SOFTENING):
-        around = system.around(factor)
-        factor = system.arrays.where(around < factor, around, factor)
-    return factor
+        around = system.around(less)
+        less = system.arrays.where(around > less, around, less)
+    return less
 
 
 def _length(vectors: Array) -> Array:
@@ -71,6 +77,10 @@ class _First(NamedTuple):
     def of(cls, system: System, x: Array, old: Array) -> _First:
         normals = system.normals(x)
         return cls(_length(normals), old, dot(unit(normals), old))
+
+    def of_rows(self, rows: Array) -> _First:
+        """Some of the faces"""
+        return _First(self.size[rows], self.old[rows], self.to_old[rows])
 
     def overturned(self, after: Array) -> Array:
         """(F, 1) bool, from the normals `after` (F, 3), twice as long as the areas"""

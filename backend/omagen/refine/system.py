@@ -88,12 +88,24 @@ class System:
         """(N,): the rows in which the column `mask` (R, 1) is true"""
         return mask[:, 0].nonzero()[0] if self.arrays.torch is None else mask[:, 0].nonzero()[:, 0]
 
-    def around(self, field: Array) -> Array:
-        """(V, 1): the mean of `field` (V, 1) over the faces around each vertex; 0 where there are none"""
-        return self.summed(self.spread(self.at_corners(field).mean(1))) / self._valence
+    def faces_around(self, vertices: Array) -> Array:
+        """(N,): the faces with a corner of which the column `vertices` (V, 1) is true"""
+        a, b, c = (vertices[self.faces[:, k]] for k in range(3))
+        return self.rows_of(a | b | c)
 
-    def normals(self, x: Array) -> Array:
-        """(F, 3), as long as twice the faces' areas; remembered until other vertices are asked about."""
+    def around(self, field: Array) -> Array:
+        """(V, 1): the mean of `field` (V, 1), which is 0 nearly everywhere, over the faces around each vertex"""
+        corners = self.faces[self.faces_around(field > 0)]
+        means = self.spread(field[corners].mean(1)).reshape(-1)
+        return self.arrays.scattered(corners.reshape(-1), means, len(field))[:, None] / self._valence
+
+    def normals(self, x: Array, rows: Array | None = None) -> Array:
+        """(F, 3), as long as twice the faces' areas; of the faces `rows` only, where they are given.
+
+        Those of all faces are remembered until other vertices are asked about: steps begin where others have ended.
+        """
+        if rows is not None:
+            return self._crossed(x[self.faces[rows]])
         if self._asked[0] is not x:
             self._asked = x, self._crossed(x[self.faces])
         return self._asked[1]
