@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from omagen.shapes import Picture
 
 MOST_CAMERAS: Final = 256
-MOST_BYTES: Final = 2**22
 
 
 def texture_file(order: Order, report: Reporter) -> dict[str, Any]:
@@ -49,23 +47,9 @@ def read_cameras(path: Path) -> list[tuple[Picture, Camera]]:
 
     Raises `OmagenError` (input) for what is no such list and for pictures that cannot be read.
     """
-    from omagen.geometry.camera_json import camera_from_json
+    from omagen.geometry.camera_json import read_camera_list
 
-    try:
-        with path.open("rb") as file:
-            entries = json.loads(file.read(MOST_BYTES))
-    except OSError as error:
-        raise _refused(path, f"it cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise _refused(path, "it is not JSON") from error
-    if not isinstance(entries, list) or not 0 < len(entries) <= MOST_CAMERAS:
-        raise _refused(path, f"it is not a list of 1 to {MOST_CAMERAS} cameras")
-    pairs = []
-    for entry in entries:
-        if not isinstance(entry, dict) or not isinstance(entry.get("picture"), str):
-            raise _refused(path, "one of its cameras has no picture")
-        pairs.append((read_file(path.parent / entry["picture"]), camera_from_json(entry)))
-    return pairs
+    return [(read_file(picture), camera) for picture, camera, _ in read_camera_list(path, MOST_CAMERAS)]
 
 
 def read_file(path: Path) -> Picture:
@@ -79,7 +63,3 @@ def read_file(path: Path) -> Picture:
         raise OmagenError(
             ErrorCode.INPUT, f"{path.name} cannot be read: {reason}.", "Check its name and permissions."
         ) from error
-
-
-def _refused(path: Path, why: str) -> OmagenError:
-    return OmagenError(ErrorCode.INPUT, f"{path.name} says nothing of cameras: {why}.", "See omagen texture --help.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +13,7 @@ from omagen.geometry.cameras import Camera
 from omagen.protocol import ErrorCode, OmagenError
 
 _KINDS: Final = ("perspective", "orthographic")
+_MOST_BYTES: Final = 2**22
 _FARTHEST: Final = 1e12
 """Metres"""
 _RIGID: Final = 1e-3
@@ -40,6 +43,36 @@ def camera_from_json(data: Any) -> Camera:
     if not 1e-3 <= aspect <= 1e3:
         raise _refused("its aspect is impossible")
     return Camera(_matrix(data.get("world_from_camera")), kind, size, aspect)
+
+
+def read_camera_list(file: Path, most: int) -> list[tuple[Path, Camera, dict[str, Any]]]:
+    """The pictures that a JSON list names (relative to its folder), their cameras, and all else it says of each.
+
+    Raises `OmagenError` (input) for a file that is no list of 1 to `most` such objects.
+    """
+    try:
+        with file.open("rb") as stream:
+            entries = json.loads(stream.read(_MOST_BYTES))
+    except OSError as error:
+        raise _no_list(file, f"it cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise _no_list(file, "it is not JSON") from error
+    if not isinstance(entries, list) or not 0 < len(entries) <= most:
+        raise _no_list(file, f"it is not a list of 1 to {most} views")
+    if not all(isinstance(entry, dict) and isinstance(entry.get("picture"), str) for entry in entries):
+        raise _no_list(file, "a view has no picture")
+    pictures = [file.parent / entry["picture"] for entry in entries]
+    if missing := next((picture for picture in pictures if not picture.is_file()), None):
+        raise _no_list(file, f"there is no picture {missing.name}")
+    return [(picture, camera_from_json(entry), entry) for picture, entry in zip(pictures, entries, strict=True)]
+
+
+def _no_list(file: Path, why: str) -> OmagenError:
+    return OmagenError(
+        ErrorCode.INPUT,
+        f"{file.name} says nothing of cameras: {why}.",
+        'Write a list of objects with "picture" and what a camera needs; the command\'s --help says what.',
+    )
 
 
 def _matrix(values: Any) -> np.ndarray:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-LOOK_S: Final = 0.1
 SUBDIVISION: Final = 4
 """Faces that the library makes of each that it was asked for, by its last step"""
 
@@ -23,27 +17,11 @@ def run_quads(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """About `wanted` quads: vertices (V, 3) float32 and faces (Q, 4) int32; None where it is not done by `deadline` (of
     `time.monotonic`) or ends badly. `look` is called all the time and may raise, which ends the process."""
-    with tempfile.TemporaryDirectory(prefix="omagen-") as folder:
-        given, made = Path(folder) / "mesh.npz", Path(folder) / "quads.npz"
-        np.savez(given, vertices=vertices, faces=faces, wanted=max(wanted // SUBDIVISION, 4))
-        command = [sys.executable, "-P", __file__, str(given), str(made)]
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            while process.poll() is None:
-                if time.monotonic() > deadline:
-                    return None
-                look()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(LOOK_S)
-        finally:
-            process.kill()
-            process.wait()
-        if process.returncode or not made.exists():
-            return None
-        with np.load(made) as arrays:
-            return arrays["vertices"], arrays["faces"]
+    from omagen.native_process import run_alone
+
+    given = {"vertices": vertices, "faces": faces, "wanted": max(wanted // SUBDIVISION, 4)}
+    made = run_alone(__file__, given, deadline, look)
+    return None if made is None else (made["vertices"], made["faces"])
 
 
 def _main(given: str, made: str) -> None:

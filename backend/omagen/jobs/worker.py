@@ -141,7 +141,7 @@ class Worker:
             seconds["run"] = time.perf_counter() - begin - seconds["load"]
             reporter.begin_finish()
             name = request.name or getattr(shape, "name", "") or info.title
-            if hasattr(shape, "name"):
+            if shape is not None and hasattr(shape, "name"):
                 shape = replace(shape, name=name)
             provenance = {
                 "engine": request.engine,

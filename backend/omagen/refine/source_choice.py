@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from omagen.shapes import Mesh
 
 VIEWS_FILE: Final = "views.json"
-MOST_VIEWS, MOST_BYTES = 64, 2**22
+MOST_VIEWS: Final = 64
 MAX_SIDE: Final = 4096
 
 
@@ -89,15 +89,14 @@ def read_views(path: Path) -> list[ViewNormals]:
     grey is nothing), optionally `space` ("camera", or "world" for pictures of the mesh's own axes) and `weight`,
     and the camera as in `geometry.camera_json`. Raises `OmagenError` (input).
     """
-    from omagen.geometry.camera_json import camera_from_json
+    from omagen.geometry.camera_json import read_camera_list
     from omagen.refine.normal_pictures import decode
     from omagen.refine.views import ViewNormals
 
     file = path / VIEWS_FILE if path.is_dir() else path
     views = []
-    for entry in _entries(file):
-        camera = camera_from_json({k: v for k, v in entry.items() if k not in ("picture", "space", "weight")})
-        rgba = _pixels(file.parent / entry["picture"]).astype(np.float32) / 255
+    for picture, camera, entry in read_camera_list(file, MOST_VIEWS):
+        rgba = _pixels(picture).astype(np.float32) / 255
         normal, length = decode(rgba[..., :3])
         if entry.get("space", "camera") == "world":
             normal = normal @ camera.world_from_camera[:3, :3].astype(np.float32)
@@ -107,22 +106,6 @@ def read_views(path: Path) -> list[ViewNormals]:
             raise _refused(file, "a view's weight is not a number from 0 to 1000")
         views.append(ViewNormals(camera, np.ascontiguousarray(normal * (mask > 0)[..., None]), mask, float(weight)))
     return views
-
-
-def _entries(file: Path) -> list[dict[str, Any]]:
-    try:
-        with file.open("rb") as stream:
-            entries = json.loads(stream.read(MOST_BYTES))
-    except OSError as error:
-        raise _refused(file, f"it cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise _refused(file, "it is not JSON") from error
-    if not isinstance(entries, list) or not 0 < len(entries) <= MOST_VIEWS:
-        raise _refused(file, f"it is not a list of 1 to {MOST_VIEWS} views")
-    for entry in entries:
-        if not isinstance(entry, dict) or not isinstance(entry.get("picture"), str):
-            raise _refused(file, "a view has no picture")
-    return entries
 
 
 def _pixels(path: Path) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omagen.engines.base import RunProgress
+from omagen.engines.reading import read_given_mesh
 from omagen.protocol import Choice, EngineInfo, InputKind, InputSpec, Parameter, ParameterKind, Request
 
 if TYPE_CHECKING:
@@ -55,14 +56,10 @@ class EncodeEngine:
 
     def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> tuple[Omage, dict[str, Any]]:
         """The omage and the encoder's report. Raises `OmagenError` where the file holds no surface."""
-        from omagen.io.meshes import read_mesh
         from omagen.omage.encode import encode_with_layout
         from omagen.omage.quality import fidelity
 
-        progress("Reading", 0.0)
-        mesh, warnings = read_mesh(files["mesh"])
-        for warning in warnings:
-            progress.warn(warning)
+        mesh = read_given_mesh(files["mesh"], progress)
         values = request.parameters
         omage, report, layout = encode_with_layout(
             mesh,

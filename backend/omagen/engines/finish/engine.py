@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omagen.engines.base import RunProgress
+from omagen.engines.reading import read_given_mesh
 from omagen.protocol import Choice, EngineInfo, InputKind, InputSpec, Parameter, ParameterKind, Request
 
 if TYPE_CHECKING:
@@ -100,13 +101,9 @@ class FinishEngine:
         from omagen.finish.finishing import finish_with_levels
         from omagen.finish.settings import FinishSettings
         from omagen.geometry.kept import kept
-        from omagen.io.meshes import read_mesh
         from omagen.shapes import LodChain
 
-        progress("Reading", 0.0)
-        mesh, warnings = read_mesh(files["mesh"])
-        for warning in warnings:
-            progress.warn(warning)
+        mesh = read_given_mesh(files["mesh"], progress)
         values = dict(request.parameters)
         with_occlusion = bool(values.pop("occlusion"))
         settings = FinishSettings(**values)  # type: ignore[arg-type]  # the parameters are the fields

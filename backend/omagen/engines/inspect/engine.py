@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omagen.engines.base import RunProgress
+from omagen.engines.reading import read_given_mesh
 from omagen.protocol import EngineInfo, InputKind, InputSpec, Parameter, ParameterKind, Request
 
 
@@ -37,11 +38,7 @@ class InspectEngine:
     def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> tuple[None, dict[str, Any]]:
         from omagen.geometry.cleaning import join_places
         from omagen.geometry.quality import quality_report
-        from omagen.io.meshes import read_mesh
 
-        progress("Reading", 0.0)
-        mesh, warnings = read_mesh(files["mesh"])
-        for warning in warnings:
-            progress.warn(warning)
+        mesh = read_given_mesh(files["mesh"], progress)
         progress("Looking at the mesh", 0.3)
         return None, quality_report(join_places(mesh) if request.parameters["weld"] else mesh)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omagen.engines.base import RunProgress
+from omagen.engines.reading import read_given_mesh
 from omagen.protocol import (
     EngineInfo,
     ErrorCode,
@@ -59,12 +60,8 @@ class MeshEngine:
 
     def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> Mesh:
         from omagen.geometry import cleaning
-        from omagen.io.meshes import read_mesh
 
-        progress("Reading", 0.0)
-        mesh, warnings = read_mesh(files["mesh"])
-        for warning in warnings:
-            progress.warn(warning)
+        mesh = read_given_mesh(files["mesh"], progress)
         progress("Cleaning", 0.6)
         if request.parameters["weld"]:
             mesh = cleaning.weld_vertices(mesh)

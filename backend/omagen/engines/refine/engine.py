@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omagen.engines.base import RunProgress
+from omagen.engines.reading import read_given_mesh
 from omagen.engines.refine import diffusion
 from omagen.protocol import (
     Choice,
@@ -114,16 +115,12 @@ class RefineEngine:
     ) -> tuple[Mesh | DisplacedMesh, dict[str, Any]]:
         """The mesh and what became of it. Raises `OmagenError` where mesh or source cannot be used."""
         from omagen.geometry.kept import kept
-        from omagen.io.meshes import read_mesh
         from omagen.refine.refining import deliver
         from omagen.refine.settings import RefineSettings
         from omagen.refine.source_choice import choose_source
         from omagen.shapes import Mesh
 
-        progress("Reading", 0.0)
-        mesh, warnings = read_mesh(files["mesh"])
-        for warning in warnings:
-            progress.warn(warning)
+        mesh = read_given_mesh(files["mesh"], progress)
         values: Mapping[str, Any] = request.parameters
         given = {key: path for key, path in files.items() if key in ("normals", "detail", "omage", "view")}
         device = getattr(self, "_device", "cpu")

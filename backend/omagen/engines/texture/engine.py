@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omagen.engines.base import RunProgress
+from omagen.engines.reading import read_given_mesh
 from omagen.protocol import Choice, EngineInfo, InputKind, InputSpec, Parameter, ParameterKind, Request
 
 if TYPE_CHECKING:
@@ -77,14 +78,10 @@ class TextureEngine:
         """The textured mesh; `texturing` in the report says how much of it the pictures show."""
         from omagen.geometry.kept import kept
         from omagen.io.images import read_picture
-        from omagen.io.meshes import read_mesh
         from omagen.texturing.settings import TextureSettings
         from omagen.texturing.texturing import texture_mesh
 
-        progress("Reading", 0.0)
-        mesh, warnings = read_mesh(files["mesh"])
-        for warning in warnings:
-            progress.warn(warning)
+        mesh = read_given_mesh(files["mesh"], progress)
         pictures = {side: read_picture(files[side]) for side in SIDES if side in files}
         settings = TextureSettings(**request.parameters)  # type: ignore[arg-type]  # the parameters are the fields
         textured, report = texture_mesh(mesh, pictures, settings, progress)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omagen.engines.base import RunProgress
+from omagen.engines.reading import read_given_mesh
 from omagen.protocol import (
     EngineInfo,
     ErrorCode,
@@ -52,16 +53,12 @@ class ViewNormalsEngine:
 
     def run(self, request: Request, files: Mapping[str, Path], progress: RunProgress) -> Picture:
         from omagen.geometry.camera_json import camera_from_json
-        from omagen.io.meshes import read_mesh
         from omagen.refine.edited_view import view_picture
 
         try:
             camera = camera_from_json(json.loads(request.inputs["camera"]))
         except ValueError:
             raise OmagenError(ErrorCode.INPUT, "The camera is no JSON.", "See the engine's description.") from None
-        progress("Reading", 0.0)
-        mesh, warnings = read_mesh(files["mesh"])
-        for warning in warnings:
-            progress.warn(warning)
+        mesh = read_given_mesh(files["mesh"], progress)
         progress("Drawing the view", 0.5)
         return view_picture(mesh, camera, int(request.parameters["height"]))

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final
 
 import numpy as np
-
-LOOK_S: Final = 0.1
-"""How often the process is looked at, and the user may cancel."""
 
 
 def run_xatlas(
@@ -24,26 +15,10 @@ def run_xatlas(
 
     `look` is called all the time and may raise, which ends the process.
     """
-    with tempfile.TemporaryDirectory(prefix="omagen-") as folder:
-        given, made = Path(folder) / "mesh.npz", Path(folder) / "charts.npz"
-        np.savez(given, places=places, faces=faces, max_cost=max_cost)
-        # this file alone, because importing the package would take as long as small meshes do
-        command = [sys.executable, "-P", __file__, str(given), str(made)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        try:
-            while process.poll() is None:
-                if time.monotonic() > deadline:
-                    return None
-                look()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(LOOK_S)
-        finally:
-            process.kill()
-            process.wait()
-        if process.returncode or not made.exists():
-            return None
-        with np.load(made) as arrays:
-            return arrays["label"], arrays["uv"]
+    from omagen.native_process import run_alone
+
+    made = run_alone(__file__, {"places": places, "faces": faces, "max_cost": max_cost}, deadline, look)
+    return None if made is None else (made["label"], made["uv"])
 
 
 def generate(places: np.ndarray, faces: np.ndarray, max_cost: float) -> tuple[np.ndarray, np.ndarray]:
