@@ -1,0 +1,1 @@
+"""Noise schedules and samplers that `diffusers` does not provide."""
