@@ -21,17 +21,18 @@ from omagen.diffusion.schedule import DiscreteSchedule
 _LEAST_HALF_LOG_SNR = -5.1
 
 
-def ddim_samples(schedule: DiscreteSchedule, predict: Predict, noise: Tensor, steps: int) -> Iterator[Tensor]:
-    """As `dpm_samples`, by DDIM, at evenly spaced steps from the last to the first.
+def ddim_samples(schedule: DiscreteSchedule, predict: Predict, noise: Tensor) -> Iterator[Tensor]:
+    """As `dpm_samples`, by DDIM, through all steps of `schedule`: a respaced one, for speed.
 
-    diffusers finds a step's predecessor by a stride that has to be whole; on the respaced process it is 1.
+    diffusers finds a step's predecessor by a stride that has to be whole; here it is 1.
     """
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-    spaced = schedule.respaced(str(steps))
-    scheduler = DDIMScheduler(steps, trained_betas=spaced.betas, clip_sample=False, prediction_type="sample")
+    steps = len(schedule)
+    scheduler = DDIMScheduler(steps, trained_betas=schedule.betas, clip_sample=False, prediction_type="sample")
+    scheduler.alphas_cumprod = _exact(schedule)
     scheduler.set_timesteps(steps)
-    yield from _samples(spaced, scheduler, predict, noise)
+    yield from _samples(schedule, scheduler, predict, noise)
 
 
 def dpm_samples(schedule: DiscreteSchedule, predict: Predict, noise: Tensor, timesteps: np.ndarray) -> Iterator[Tensor]:
@@ -42,6 +43,7 @@ def dpm_samples(schedule: DiscreteSchedule, predict: Predict, noise: Tensor, tim
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
     scheduler = DPMSolverMultistepScheduler(len(schedule), trained_betas=schedule.betas, prediction_type="sample")
+    scheduler.alphas_cumprod = _exact(schedule)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # torch and numpy over an argument named copy
         scheduler.set_timesteps(timesteps=timesteps.tolist())
@@ -59,6 +61,11 @@ def log_snr_timesteps(schedule: DiscreteSchedule, steps: int) -> np.ndarray:
     wanted = np.linspace(max(half_log_snr[-1], _LEAST_HALF_LOG_SNR), half_log_snr[0], steps)
     places = np.interp(-wanted, -half_log_snr, np.arange(len(schedule)))
     return np.unique(np.round(places).astype(np.int64))[::-1]
+
+
+def _exact(schedule: DiscreteSchedule) -> Tensor:
+    """Multiplying betas in float32, as diffusers does, loses what is left of x_0 in the noisiest steps."""
+    return torch.from_numpy(schedule.alphas_cumprod.astype(np.float32))
 
 
 def _samples(schedule: DiscreteSchedule, scheduler: Any, predict: Predict, x: Tensor) -> Iterator[Tensor]:

@@ -83,9 +83,9 @@ class DiscreteSchedule:
 
     @cached_property
     def posterior_log_variance_clipped(self) -> np.ndarray:
-        """Its logarithm; step 0 has the value of step 1, instead of minus infinity."""
+        """Its logarithm; step 0 has the value of step 1, instead of minus infinity. Alone it has that of its beta."""
         variance = self.posterior_variance
-        return np.log(np.append(variance[min(1, len(self) - 1)], variance[1:]))
+        return np.log(np.append(variance[1] if len(self) > 1 else self.betas[0], variance[1:]))
 
     @cached_property
     def posterior_mean_coef1(self) -> np.ndarray:

@@ -104,10 +104,11 @@ class SeededNoise:
 def _states(sampler: GeometrySampler, steps: int, predict: Predict, noise: SeededNoise) -> tuple[int, Iterator[Tensor]]:
     """How many steps there are, and the state after each."""
     schedule, start = DiscreteSchedule.squared_cosine(), noise.draw()
+    spaced = schedule.respaced(str(steps))
     if sampler is GeometrySampler.ANCESTRAL:
-        return steps, ancestral_samples(schedule.respaced(str(steps)), predict, start, lambda _: noise.draw())
+        return steps, ancestral_samples(spaced, predict, start, lambda _: noise.draw())
     if sampler is GeometrySampler.DDIM:
-        return steps, ddim_samples(schedule, predict, start, steps)
+        return steps, ddim_samples(spaced, predict, start)
     timesteps = log_snr_timesteps(schedule, steps)
     return len(timesteps), dpm_samples(schedule, predict, start, timesteps)
 
