@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from parity import craftsman_refiner, omages_codec, omages_null2geo  # noqa: F401 - registers their adapters
+from parity import craftsman_refiner, omages_codec, omages_geo2mat, omages_null2geo  # noqa: F401 - registers their adapters
 from parity.fixtures import find_fixtures
 
 

@@ -31,7 +31,7 @@ TINY = UNetConfig(
     max_text_len=4,
     attn_pool_num_latents=2,
 )
-FAST = MaterialSettings(steps=6)
+FAST = MaterialSettings(MaterialSampler.ANCESTRAL, steps=6)
 
 
 @pytest.fixture(autouse=True)
@@ -90,10 +90,10 @@ def test_geometry_class_and_guidance_change_the_material() -> None:
     torch.testing.assert_close(unconditional, made([7], replace(FAST, guidance=0.0), classes=(1,)))
 
 
-def test_progress_is_told_after_every_step_and_can_stop_it() -> None:
+def test_progress_is_told_before_every_step_and_can_stop_it() -> None:
     told: list[float] = []
     made([7], told=told)
-    assert told == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
+    assert told == pytest.approx([0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6])
     told.clear()
     with pytest.raises(OmagenError, match="enough"):
         made([7], told=told, stop_after=2)
@@ -146,10 +146,18 @@ def test_what_does_not_fit_is_an_input_error(geometry: Sequence[int], width: int
     assert caught.value.code == ErrorCode.INPUT
 
 
-@pytest.mark.parametrize("settings", [{"steps": 0}, {"guidance": -1.0}, {"guidance": float("nan")}])
-def test_settings_without_sense_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(OmagenError):
-        MaterialSettings(**settings)
+@pytest.mark.parametrize("change", [{"steps": -1}, {"steps": 1001}, {"guidance": -1.0}, {"guidance": float("nan")}])
+def test_settings_without_sense_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(OmagenError) as caught:
+        made([7], replace(FAST, **change))
+    assert caught.value.code == ErrorCode.INPUT
+
+
+@pytest.mark.parametrize(("sampler", "steps"), [("ancestral", 1000), ("dpm++", 25)])
+def test_without_a_number_the_sampler_takes_its_usual_steps(sampler: str, steps: int) -> None:
+    with pytest.raises(OmagenError, match="enough"):
+        made([7], MaterialSettings(MaterialSampler(sampler)), told=(told := []), stop_after=2)
+    assert told[1] == pytest.approx(1 / steps)
 
 
 def test_a_network_that_gives_no_numbers_is_a_model_error() -> None:

@@ -1,25 +1,28 @@
 """Samplers of diffusion in continuous time: the published ancestral one, and a fast one.
 
-Both are given a network that predicts v and take `steps` equal steps of time. They yield after every step, so whoever
-iterates reports progress and may stop. Both clamp the data they see to a percentile, which guidance needs.
+Both are given a network that predicts v and ask it `steps` times. They yield after every step, so whoever iterates
+reports progress and may stop. Both clamp the data they see to a percentile, which guidance needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 
 from omagen.diffusion.continuous import (
     PERCENTILE,
     alpha_sigma,
-    beside,
     dynamic_threshold,
     log_snrs,
     posterior,
     x0_from_v,
 )
+
+_LEAST_LOG_SNR: Final = -10.2
+"""Where the fast sampler begins: the data is a 160th of the noise"""
 
 PredictV = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """v (B, ...) of x (B, ...) float32 and log-SNR (B,) float32, both on x's device"""
@@ -40,7 +43,7 @@ class SamplingStep:
 def ancestral_steps(
     predict_v: PredictV, draw_noise: Callable[[], torch.Tensor], steps: int, percentile: float = PERCENTILE
 ) -> Iterator[SamplingStep]:
-    """The published sampler: the posterior of every step, with new noise.
+    """The published sampler: equal steps of time, the posterior of every step, new noise.
 
     `draw_noise()` gives (B, ...) float32; it is called once for the start and once a step, the last one included
     although nothing comes of it there: the published order.
@@ -61,20 +64,23 @@ def multistep_steps(
 ) -> Iterator[SamplingStep]:
     """DPM-Solver++ (2M), Lu et al. 2022 (arXiv 2211.01095), algorithm 2: no noise but that of the start.
 
-    Second order in log-SNR by what the network saw one step before; the first and the last step are of first order.
+    The network is asked at log-SNRs that are evenly spaced, from where nothing is left of the data to the schedule's
+    end: on mixtures of normal distributions this needs a third of the evaluations of even times. Second order by what
+    the network saw one step before; what it sees at the end is the result.
     """
     x = draw_noise()
-    schedule = log_snrs(steps).to(x.device)
-    before: tuple[torch.Tensor, torch.Tensor] | None = None
+    end = log_snrs(steps)[-1].item()
+    schedule = torch.linspace(_LEAST_LOG_SNR, end, steps, device=x.device)
+    before: torch.Tensor | None = None
     for number in range(steps):
-        here, there = (value.expand(len(x)) for value in schedule[number : number + 2])
+        here = schedule[number].expand(len(x))
         x0 = dynamic_threshold(x0_from_v(x, predict_v(x, here).float(), here), percentile)
-        length = beside(there - here, x) / 2  # in half log-SNR, the paper's lambda
-        data = x0
-        if before is not None and number < steps - 1:
-            x0_before, length_before = before
-            data = x0 + (x0 - x0_before) * length / (2 * length_before)
-        (_, sigma), (alpha_next, sigma_next) = (alpha_sigma(beside(value, x)) for value in (here, there))
-        x = sigma_next / sigma * x - alpha_next * torch.expm1(-length) * data
-        before = x0, length
+        if number == steps - 1:
+            x = x0
+        else:
+            (_, sigma), (alpha_next, sigma_next) = (alpha_sigma(value) for value in schedule[number : number + 2])
+            ahead = x0 if before is None else x0 + (x0 - before) / 2
+            half = (schedule[number + 1] - schedule[number]) / 2  # the paper's h: lambda is half the log-SNR
+            x = sigma_next / sigma * x - alpha_next * torch.expm1(-half) * ahead
+        before = x0
         yield SamplingStep(number + 1, x, x0)
