@@ -108,7 +108,7 @@ def test_ddim_is_what_diffusers_makes_of_the_same_noise() -> None:
     x = noise()
     for step, state in zip(theirs.timesteps, states, strict=True):
         epsilon = careless(x, step.expand(len(x)))[:, :2]
-        x = theirs.step(epsilon, int(step), x, use_clipped_model_output=True).prev_sample
+        x = theirs.step(epsilon, int(step), x, use_clipped_model_output=True, return_dict=False)[0]
         torch.testing.assert_close(state, x, rtol=1e-4, atol=1e-4)
 
 

@@ -53,9 +53,9 @@ def dpm_samples(schedule: DiscreteSchedule, predict: Predict, noise: Tensor, tim
 def log_snr_timesteps(schedule: DiscreteSchedule, steps: int) -> np.ndarray:
     """`steps` steps of `schedule`, descending, as even in the logarithm of signal to noise as whole steps can be.
 
-    They are fewer where several fall on one. On data whose exact noise is known, errors of 25 steps of DPM-Solver++
-    are a tenth of those of steps that are even in time. The first is where the amplitude of noise is 164 times that of
-    x_0, as diffusers recommends for squared cosines; noisier ones tell nothing.
+    They are fewer where several fall on one. Beside steps that are even in time, 25 of DPM-Solver++ end nearer to where
+    endless many would: a tenth of the error on data of one narrow value or of three, no less on two broad ones. The
+    first step is where noise has 164 times the amplitude of x_0, diffusers' advice for squared cosines.
     """
     half_log_snr = 0.5 * np.log(schedule.alphas_cumprod / (1 - schedule.alphas_cumprod))
     wanted = np.linspace(max(half_log_snr[-1], _LEAST_HALF_LOG_SNR), half_log_snr[0], steps)
