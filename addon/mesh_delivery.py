@@ -25,6 +25,8 @@ from .task import Delivery, Made, Task
 
 HEIGHTS_FILE: Final = "displacement.png"
 LEVEL_FILE: Final = re.compile(r"object_lod(\d+)\.glb")
+VIEWED: Final = "omagen_object"
+"""Custom property by which images of an object's normals find it"""
 QUALITY: Final = "omagen_quality"
 """Custom property of an object: its quality report as JSON, from when it was last looked at."""
 
@@ -185,6 +187,7 @@ def _copy(original: bpy.types.Object) -> bpy.types.Object:
         obj = original.copy()
         obj.data = original.data.copy()
     obj.omage.geometry = None
+    obj.pop(VIEWED, None)
     for collection in original.users_collection or (bpy.context.scene.collection,):
         collection.objects.link(obj)
     return obj

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any, Final
 
 import bpy
@@ -11,6 +12,7 @@ from ..backend.omagen.protocol import ErrorCode, Job, OmagenError, Value
 from . import editors, mesh_work, omages, preferences, runtime
 from .client.api import Client
 from .delivery import PICTURE_FILE, push_undo
+from .mesh_delivery import VIEWED
 from .scene.read_mesh import MeshReader
 from .submission import Submission
 from .task import Delivery, Made, Task
@@ -19,8 +21,8 @@ DRAW: Final = "view_normals"
 REFINE: Final = "refine"
 CAMERA: Final = "omagen_camera"
 """Custom property of an image: from where it shows an object, as JSON in that object's frame"""
-OBJECT: Final = "omagen_object"
-"""Custom property of such an image: the object"""
+OBJECT: Final = VIEWED
+"""Custom property of such an image and of the object: the same text. A pointer would keep deleted objects alive."""
 
 
 def is_view(image: bpy.types.Image | None) -> bool:
@@ -29,12 +31,25 @@ def is_view(image: bpy.types.Image | None) -> bool:
 
 def object_of(image: bpy.types.Image) -> bpy.types.Object:
     """Raises `OmagenError` (input) where the object is gone."""
-    obj = image.get(OBJECT)
-    if not isinstance(obj, bpy.types.Object):
+    shown = _objects_of(image)
+    if not shown:
         raise OmagenError(
             ErrorCode.INPUT, f"The object that {image.name!r} shows is gone.", "Draw the normals of another one."
         )
-    return obj
+    active = bpy.context.view_layer.objects.active
+    return active if active in shown else shown[0]
+
+
+def title_of(image: bpy.types.Image) -> str:
+    """What is shown, for the panel."""
+    shown = _objects_of(image)
+    return shown[0].name if shown else "Its object is gone"
+
+
+def _objects_of(image: bpy.types.Image) -> list[bpy.types.Object]:
+    """The object that an image shows, and copies of it."""
+    mark = image.get(OBJECT)
+    return [obj for obj in bpy.context.scene.objects if mark and obj.get(OBJECT) == mark]
 
 
 def draw(
@@ -96,7 +111,9 @@ def _picture_delivery(obj: bpy.types.Object, camera: str, image: bpy.types.Image
         shown.pack(data=png, data_len=len(png))
         shown.buffers_free()
         shown[CAMERA] = camera
-        shown[OBJECT] = omages.find_object(uid)
+        target = omages.find_object(uid)
+        if target is not None:
+            target[OBJECT] = shown[OBJECT] = target.get(OBJECT) or uuid.uuid4().hex
         if not bpy.app.background and not into:
             editors.paint_on(editors.image_editor(bpy.context), shown)
         push_undo(f"Normals of {name}")

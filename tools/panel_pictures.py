@@ -1,4 +1,4 @@
-"""Photograph the panel: docs/panel.png and docs/panel-omage.png, from Blender's real window on a virtual display.
+"""Photograph the panel: docs/panel.png, panel-omage.png and panel-mesh.png, from Blender's window on a virtual display.
 
     .venv/bin/python tools/panel_pictures.py            # needs OMAGEN_SHARED (default: ../shared): tools and assets
 
@@ -39,6 +39,9 @@ def main() -> None:
         editors = cropped(folder, "omage-decoded", "IMAGE_EDITOR", "VIEW_3D")
         pictures = [sidebar(folder, "omage-before"), editors.crop((0, 0, editors.width, HEIGHT))]
         beside(pictures).save(options.output / "panel-omage.png", optimize=True)
+        editors = cropped(folder, "mesh-applied", "IMAGE_EDITOR", "VIEW_3D")
+        pictures = [sidebar(folder, "mesh-finished"), editors.crop((0, 0, editors.width, HEIGHT))]
+        beside(pictures).save(options.output / "panel-mesh.png", optimize=True)
 
 
 def photograph(folder: Path) -> None:

@@ -215,6 +215,8 @@ def mesh() -> Iterator[Step]:
     yield from alone(MESH_HEADER)
     bpy.ops.object.select_all(action="SELECT")
     bpy.ops.object.delete()
+    for leftover in tuple(bpy.data.objects):
+        bpy.data.objects.remove(leftover)
 
 
 def shown(engine: str, name: str) -> Iterator[Step]:

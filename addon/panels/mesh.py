@@ -107,9 +107,7 @@ class OMAGEN_PT_view_image(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        shown = context.space_data.image.get(view_work.OBJECT)
-        name = shown.name if isinstance(shown, bpy.types.Object) else "Its object is gone"
-        layout.label(text=name, icon="MESH_DATA", translate=False)
+        layout.label(text=view_work.title_of(context.space_data.image), icon="MESH_DATA", translate=False)
         chosen = context.scene.omagen
         engine = runtime.current().engines.get(view_work.REFINE)
         if engine is not None and parameters.is_shown(engine):

@@ -6,12 +6,13 @@ import json
 import platform
 import shutil
 import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from omagen.protocol import JobState, OmagenError
 
 _PACKAGES: Final = ("numpy", "scipy", "opencv-python-headless", "pillow", "trimesh", "rembg", "onnxruntime", "torch")
 _OPTIONAL: Final = {"rembg", "onnxruntime", "torch"}
+_TORCH_S: Final = 60
 _LITTLE_SPACE: Final = 2 * 10**9
 _FAILED_JOBS: Final = 3
 
@@ -88,11 +90,16 @@ def _devices(findings: Findings, data: Path) -> list[str]:
 
 
 def _torch() -> str:
+    """In a process of its own: a broken installation may crash, and a sound one takes seconds to import."""
+    code = "import torch; print(torch.cuda.device_count())"
     try:
-        torch = import_module("torch")
-    except (ImportError, OSError) as error:
-        return f"torch is installed but cannot be imported: {error}"
-    return f"torch sees {torch.cuda.device_count()} CUDA devices"
+        asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=_TORCH_S)
+    except subprocess.TimeoutExpired:
+        return f"torch is installed but is not imported within {_TORCH_S} s"
+    if asked.returncode:
+        said = asked.stderr.strip().splitlines()
+        return f"torch is installed but cannot be imported: {said[-1] if said else 'it crashes'}"
+    return f"torch sees {asked.stdout.strip()} CUDA devices"
 
 
 def _engines(findings: Findings, data: Path) -> list[str]:

@@ -241,6 +241,23 @@ def check_painting_on_a_views_normals_moves_the_mesh_there():
     assert not image.is_dirty or np.abs(pixels(image) - values).max() > 0  # it shows the new normals
 
 
+def check_an_image_of_normals_does_not_keep_its_object_alive():
+    obj = monkey()
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    camera.location = (0, -9, 0)
+    camera.rotation_euler = (np.pi / 2, 0, 0)
+    bpy.context.scene.collection.objects.link(camera)
+    bpy.context.scene.camera = camera
+    obj.matrix_world.identity()
+    bpy.context.view_layer.update()
+    assert bpy.ops.omagen.view_normals("EXEC_DEFAULT", height=64) == {"FINISHED"}
+    image = bpy.data.images[runtime().tasks[-1].made]
+    obj.name = "renamed"
+    assert part("view_work").object_of(image) == obj
+    bpy.data.objects.remove(obj)
+    assert "is gone" in failure(bpy.ops.omagen.view_apply, image=image.name)
+
+
 def check_what_is_missing_or_unknown_is_said():
     assert "Select" in failure(bpy.ops.omagen.mesh_work, engine="finish")
     monkey()

@@ -8,7 +8,7 @@ from omagen.engines.inflate.evening import even_out, refine
 from omagen.engines.inflate.height import Height
 from omagen.engines.inflate.locator import Locator
 from omagen.engines.inflate.outline import PADDING, area, contour, level_set
-from omagen.engines.inflate.planar import Planar, triangulate
+from omagen.engines.inflate.planar import Planar, counter_clockwise, triangulate
 from omagen.engines.inflate.projection import project
 from omagen.engines.inflate.sizing import Sizing, Thickness
 from omagen.engines.inflate.surface import Surface
@@ -121,3 +121,22 @@ def test_the_projection_is_straight_except_near_the_outline_and_never_stretches_
     true = np.linalg.norm(surface.points[edges.a] - surface.points[edges.b], axis=1)
     shown = np.linalg.norm(seen[edges.a] - seen[edges.b], axis=1)
     assert np.percentile(true / shown, 99) < 4.5
+
+
+def test_triangles_of_points_in_a_line_go_by_their_neighbours() -> None:
+    """As Delaunay triangulations leave them along straight outlines; the sign of their area is rounding."""
+    points = np.array([[0.0, 0], [1, 0], [2, 1e-17], [3, 0], [1.5, 2], [1.5, -2]])
+    simplices = np.array([[0, 3, 4], [0, 2, 3], [0, 2, 1], [0, 1, 5], [1, 2, 5], [2, 3, 5]])
+    neighbors = np.full((6, 3), -1)
+    for f, g in ((0, 1), (1, 2), (2, 3), (2, 4), (1, 5), (3, 4), (4, 5)):
+        for one, other in ((f, g), (g, f)):
+            corner = np.flatnonzero(~np.isin(simplices[one], simplices[other]))
+            neighbors[one, corner] = other
+    turned, beside = counter_clockwise(points, simplices, neighbors)
+    half = np.stack([turned, np.roll(turned, -1, axis=1)], axis=-1).reshape(-1, 2)
+    assert len(np.unique(half, axis=0)) == len(half), "two triangles run along an edge in the same direction"
+    assert turned[0].tolist() in ([0, 3, 4], [3, 4, 0], [4, 0, 3])
+    for face, row in enumerate(beside):
+        for corner, other in enumerate(row):
+            if other >= 0:
+                assert set(np.delete(turned[face], corner)) <= set(turned[other])

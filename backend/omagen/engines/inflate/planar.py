@@ -15,6 +15,8 @@ from omagen.engines.inflate.sizing import Sizing, sample
 from omagen.protocol import ErrorCode, OmagenError
 
 ROUNDS = 30
+FLAT = 1e-9
+"""Area of a triangle, of its longest edge squared, below which rounding decides on which side it lies"""
 
 
 @dataclass(frozen=True)
@@ -130,11 +132,9 @@ def _inside(delaunay: Delaunay, rim: np.ndarray, count: int) -> tuple[np.ndarray
     Triangles connected without crossing the outline are on the same side of it; which side, the outline's direction
     tells.
     """
-    simplices = delaunay.simplices.astype(np.int64)
-    a, b, c = (delaunay.points[simplices[:, i]] for i in range(3))
-    clockwise = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    neighbors = delaunay.neighbors.astype(np.int64)
-    simplices[clockwise], neighbors[clockwise] = simplices[clockwise][:, [0, 2, 1]], neighbors[clockwise][:, [0, 2, 1]]
+    simplices, neighbors = counter_clockwise(
+        delaunay.points, delaunay.simplices.astype(np.int64), delaunay.neighbors.astype(np.int64)
+    )
     start, end = simplices.ravel(), np.roll(simplices, -1, axis=1).ravel()
     owner = np.repeat(np.arange(len(simplices)), 3)
     forward = rim[:, 0] * count + rim[:, 1]
@@ -152,3 +152,34 @@ def _inside(delaunay: Delaunay, rim: np.ndarray, count: int) -> tuple[np.ndarray
     number_of = np.where(chosen, np.cumsum(chosen) - 1, -1)
     across = neighbors[chosen]
     return simplices[chosen], np.where(across >= 0, number_of[across], -1)
+
+
+def counter_clockwise(
+    points: np.ndarray, simplices: np.ndarray, neighbors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """`simplices` (F, 3) over `points` (V, 2), all in the same direction, and `neighbors` (F, 3) to match.
+
+    Triangles of points in a line, of which rounding cannot tell the direction, go by the triangles next to them.
+    """
+    a, b, c = (points[simplices[:, i]] for i in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    longest = np.max([((b - a) ** 2).sum(1), ((c - b) ** 2).sum(1), ((a - c) ** 2).sum(1)], axis=0)
+    simplices, neighbors = simplices.copy(), neighbors.copy()
+    _turn(simplices, neighbors, np.flatnonzero(area < 0))
+    unsure = np.abs(area) <= FLAT * longest
+    while True:
+        rows, corner = np.nonzero(unsure[:, None] & (neighbors >= 0) & ~unsure[neighbors])
+        if not len(rows):
+            return simplices, neighbors
+        rows, first = np.unique(rows, return_index=True)
+        corner = corner[first]
+        beside = simplices[neighbors[rows, corner]]
+        start, end = simplices[rows, (corner + 1) % 3], simplices[rows, (corner + 2) % 3]
+        along = (beside == start[:, None]) & (np.roll(beside, -1, axis=1) == end[:, None])
+        _turn(simplices, neighbors, rows[along.any(axis=1)])
+        unsure[rows] = False
+
+
+def _turn(simplices: np.ndarray, neighbors: np.ndarray, rows: np.ndarray) -> None:
+    for table in (simplices, neighbors):
+        table[rows] = table[rows][:, [0, 2, 1]]

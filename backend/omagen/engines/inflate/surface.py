@@ -12,6 +12,7 @@ from omagen.engines.inflate.height import Height
 from omagen.engines.inflate.planar import Planar
 from omagen.engines.inflate.sizing import Sizing
 from omagen.engines.inflate.triangles import Edges, doubled_normals, independent, twins
+from omagen.protocol import ErrorCode, OmagenError
 
 STEEPEST = 1e-3
 """Triangles may lean at most so far that their area in the plane is this share of their true area, ..."""
@@ -109,11 +110,18 @@ class Surface:
 
     def split_chords(self) -> None:
         """Split every inner edge that joins two vertices of the outline: both halves of the object would share it."""
+        left = len(self.faces) * 3
         while True:
             edges = self.edges()
             chord = (edges.a < self.rim_count) & (edges.b < self.rim_count)
             if not chord.any():
                 return
+            if chord.sum() >= left:  # every one that is split is one less, in a triangulation that is one
+                raise OmagenError(
+                    ErrorCode.GEOMETRY, "The object's outline is too intricate to be inflated.",
+                    "Supply a mask with a simpler outline, or use a smaller picture.",
+                )  # fmt: skip
+            left = chord.sum()
             self.split(edges, independent(edges, np.where(chord, 1.0, 0.0), len(self.faces)))
 
     def split(self, edges: Edges, chosen: np.ndarray) -> int:
