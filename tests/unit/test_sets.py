@@ -62,3 +62,7 @@ def test_what_does_not_fit_is_refused() -> None:
         chamfer_matrix(GENERATED * np.inf, REFERENCES)
     with pytest.raises(ValueError, match="do not fit"):
         set_scores(np.ones((2, 3)), np.ones((2, 2)), np.ones((2, 2)))
+
+
+def test_distances_within_a_set_are_those_across_its_copy() -> None:
+    np.testing.assert_array_equal(chamfer_matrix(GENERATED, GENERATED), chamfer_matrix(GENERATED, GENERATED.copy()))

@@ -53,8 +53,10 @@ def chamfer_matrix(a: np.ndarray, b: np.ndarray, workers: int = 1) -> np.ndarray
     The mean squared distance from a point to the nearest point of the other cloud, both ways added (squared length
     units). `workers`: threads, -1 for all. Raises `ValueError` for other shapes or values that are not finite.
     """
+    is_same = a is b
     a, b = (_clouds(clouds) for clouds in (a, b))
-    return _one_way(a, b, workers) + _one_way(b, a, workers).T
+    there = _one_way(a, b, workers)
+    return there + (there if is_same else _one_way(b, a, workers)).T
 
 
 def _one_way(source: np.ndarray, target: np.ndarray, workers: int) -> np.ndarray:
