@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import trimesh
+from omagen.finish.pipeline import finish_mesh
+from omagen.finish.settings import FinishSettings
 from omagen.geometry.distance import SurfaceTree
 from omagen.geometry.quads import _as_mesh, remesh_to_quads
 from omagen.geometry.topology import borders
 from omagen.protocol import OmagenError
-from omagen.shapes import Mesh
+from omagen.shapes import Material, Mesh, Texture
 
 
 def mesh_of(shape: trimesh.Trimesh) -> Mesh:
@@ -40,6 +44,26 @@ def test_quads_that_are_cut_through_stay_as_triangles() -> None:
     made = _as_mesh(mesh_of(trimesh.creation.box()), vertices, np.array([[0, 1, 2, 3], [0, 4, 2, 5]]))
     assert made is not None and len(made.faces) == 4
     require_whole(made)
+
+
+def test_new_faces_go_on_wearing_the_material_but_not_its_textures() -> None:
+    mesh = mesh_of(trimesh.creation.icosphere(3))
+    red = Texture(np.full((4, 4, 3), 200, np.uint8))
+    worn = Material("clay", base_color=(0.1, 0.2, 0.3, 1.0), roughness=0.4, base_color_texture=red)
+    uv = np.zeros((len(mesh.faces), 3, 2), np.float32)
+    warnings: list[str] = []
+
+    class Listener:
+        def __call__(self, stage: str, fraction: float) -> None: ...
+
+        def warn(self, message: str) -> None:
+            warnings.append(message)
+
+    given = replace(mesh, uv=uv, materials=(worn,))
+    settings = FinishSettings(faces=300, remesh="quads", materials="keep", texture=128)
+    made, _ = finish_mesh(given, settings, Listener())
+    assert made.materials == (replace(worn, base_color_texture=None),)
+    assert any("without textures" in warning for warning in warnings)
 
 
 def test_crumbs_cannot_become_quads() -> None:

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
+
 from omagen.engines.base import RunProgress
 from omagen.finish.cleaning import clean
 from omagen.finish.settings import FinishSettings
 from omagen.protocol import ErrorCode, OmagenError
-from omagen.shapes import Mesh
+from omagen.shapes import Material, Mesh, Texture
 
 COUNT_TOLERANCE: Final = 0.02
 """Difference between the faces asked for and those delivered, beyond which the user is told"""
@@ -139,8 +141,21 @@ class _Finishing:
             self._progress.warn(f"{why} The result has triangles instead of quads.")
             counts = self._decimated(2 * wanted) if before > 2 * wanted else self._checked_count(before)
             return counts | {"state": "fallback", "why": why}
-        self._mesh, self._is_reshaped = remeshed, True
+        worn = () if self._bakes else self._worn_by_new_faces()
+        self._mesh, self._is_reshaped = replace(remeshed, materials=worn), True
         return {"state": "done"} | self._checked_count(wanted) | {"before": before}
+
+    def _worn_by_new_faces(self) -> tuple[Material, ...]:
+        """The material of most faces, without textures: these lie on UVs that new faces do not have."""
+        mesh = self._mesh
+        if not mesh.materials:
+            return ()
+        index = np.zeros(len(mesh.faces), np.int64) if mesh.material_index is None else mesh.material_index
+        material = mesh.materials[int(np.bincount(index).argmax())]
+        textures = {name: None for name, value in vars(material).items() if isinstance(value, Texture)}
+        if textures or len(np.unique(index)) > 1:
+            self._progress.warn("New faces wear one material without textures. Choose to bake, and they show them all.")
+        return (replace(material, **textures),)
 
     def _unwrap(self) -> dict[str, Any]:
         from omagen.geometry.texture_layout import unwrap, uv_faults, with_uv
