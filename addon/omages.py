@@ -209,6 +209,11 @@ def _flat(matrix: Matrix) -> list[float]:
     return [value for column in matrix.col for value in column]
 
 
+def can_restore(obj: bpy.types.Object | None) -> bool:
+    """Whether a result has replaced an object's own mesh, which is still there."""
+    return obj is not None and obj.omage.original is not None and obj.data != obj.omage.original
+
+
 def turn_off(obj: bpy.types.Object, modifiers: list[bpy.types.Modifier]) -> None:
     """Hide modifiers that the object's new mesh has in it already: shown again, a mirror would mirror twice."""
     obj.omage.modifiers_off = json.dumps([(m.name, m.show_viewport, m.show_render) for m in modifiers])

@@ -61,16 +61,16 @@ def mesh_engines() -> set[str]:
 
 def chosen_engine(settings: OmagenSettings) -> EngineInfo | None:
     """The engine chosen in the panel; None until the backend has described any."""
-    engines = offered()
-    chosen = getattr(settings, "engine", "")
-    return next((engine for engine in engines if engine.id == chosen), engines[0] if engines else None)
+    return _chosen(offered(), getattr(settings, "engine", ""))
 
 
 def chosen_mesh_engine(settings: OmagenSettings) -> EngineInfo | None:
     """The same for objects of the scene."""
-    engines = offered_for_meshes()
-    chosen = getattr(settings, "mesh_engine", "")
-    return next((engine for engine in engines if engine.id == chosen), engines[0] if engines else None)
+    return _chosen(offered_for_meshes(), getattr(settings, "mesh_engine", ""))
+
+
+def _chosen(engines: list[EngineInfo], id: str) -> EngineInfo | None:
+    return next((engine for engine in engines if engine.id == id), engines[0] if engines else None)
 
 
 def own_inputs(engine: EngineInfo) -> list[InputSpec]:

@@ -31,9 +31,8 @@ import igl
 import numpy as np
 from omagen.geometry.cameras import view_set
 from omagen.geometry.distance import SurfaceTree, surface_distance
-from omagen.geometry.sampling import barycentric, face_normals
+from omagen.geometry.sampling import barycentric, face_normals, vertex_normals
 from omagen.io.meshes import read_mesh
-from omagen.refine.outlines import vertex_normals
 from omagen.refine.refinement import refine
 from omagen.refine.settings import RefineSettings
 from omagen.refine.targets import FaceTargets
@@ -96,7 +95,7 @@ class Truth:
     def __init__(self, fine: Mesh) -> None:
         self.mesh = fine
         self._tree = SurfaceTree(fine.vertices, fine.faces)
-        self._normals = vertex_normals(fine)[fine.faces]
+        self._normals = vertex_normals(fine.vertices, fine.faces)[fine.faces]
 
     def angles(self, mesh: Mesh) -> np.ndarray:
         """(F,) degrees"""

@@ -181,7 +181,7 @@ class OMAGEN_OT_omage_restore(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         obj = context.view_layer.objects.active
-        return obj is not None and obj.omage.original is not None and obj.data != obj.omage.original
+        return omages.can_restore(obj)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         obj = context.view_layer.objects.active

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from .. import cutouts, omages, parameters, preferences, runtime, view_work
-from ..client.backend import BackendState
+from .. import cutouts, omages, parameters, view_work
 from . import settings
-from .sidebar import CATEGORY, draw_generate, draw_setup, ensure_backend
+from .sidebar import CATEGORY, draw_generate, is_ready
 
 
 class OMAGEN_PT_image(bpy.types.Panel):
@@ -24,10 +23,7 @@ class OMAGEN_PT_image(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        ensure_backend(context)
-        problem = preferences.missing_environment(context)
-        if problem and runtime.current().backend.state is not BackendState.RUNNING:
-            draw_setup(layout, context, problem)
+        if not is_ready(layout, context):
             return
         image = context.space_data.image
         if image is None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import bpy
 
 from ...backend.omagen.protocol import EngineInfo
-from .. import mesh_delivery, omage_work, parameters, preferences, runtime, view_work
-from ..client.backend import BackendState
+from .. import mesh_delivery, omage_work, omages, parameters, runtime, view_work
 from . import progress, quality, settings, wrapped_text
-from .sidebar import CATEGORY, draw_setup, ensure_backend
+from .sidebar import CATEGORY, is_ready
 
 ICONS = {"finish": "MOD_REMESH", "refine": "SCULPTMODE_HLT", "texture": "TEXTURE"}
 
@@ -23,12 +22,9 @@ class OMAGEN_PT_mesh(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        ensure_backend(context)
-        now = runtime.current()
-        problem = preferences.missing_environment(context)
-        if problem and now.backend.state is not BackendState.RUNNING:
-            draw_setup(layout, context, problem)
+        if not is_ready(layout, context):
             return
+        now = runtime.current()
         engine = parameters.chosen_mesh_engine(context.scene.omagen)
         if engine is None:
             layout.label(text="Waiting for the backend", icon="SORTTIME")
@@ -53,9 +49,7 @@ def draw_work(
     settings.draw_parameters(layout, chosen, engine)
     column = settings.split(layout)
     if engine.uses_seed:
-        row = column.row(align=True)
-        row.prop(chosen, "seed")
-        row.operator("omagen.random_seed", text="", icon="FILE_REFRESH")
+        settings.draw_seed(column, chosen)
     if any(obj.modifiers for obj in objects):
         column.prop(chosen.mesh, "apply_modifiers")
     if engine.uses_region:
@@ -72,8 +66,7 @@ def draw_work(
         layout.label(text="Select an object to work on", icon="INFO")
     if engine.id == view_work.REFINE:
         layout.operator("omagen.view_normals", icon="BRUSH_DATA")
-    obj = context.view_layer.objects.active
-    if obj is not None and obj.omage.original is not None and obj.omage.original != obj.data:
+    if omages.can_restore(context.view_layer.objects.active):
         layout.operator("omagen.omage_restore", icon="LOOP_BACK")
 
 

@@ -8,12 +8,11 @@ from typing import Any
 import bpy
 
 from ...backend.omagen.protocol import EngineInfo
-from .. import omage_work, omages, parameters, preferences, runtime
-from ..client.backend import BackendState
+from .. import omage_work, omages, parameters, runtime
 from ..operators.omage import shown_omage
 from ..scene.omage_files import MAPS
 from . import progress, quality, settings, wrapped_text
-from .sidebar import CATEGORY, draw_setup, ensure_backend
+from .sidebar import CATEGORY, is_ready
 
 RESOLUTION = "resolution"
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -29,12 +28,9 @@ class OMAGEN_PT_omage(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        ensure_backend(context)
-        now = runtime.current()
-        problem = preferences.missing_environment(context)
-        if problem and now.backend.state is not BackendState.RUNNING:
-            draw_setup(layout, context, problem)
+        if not is_ready(layout, context):
             return
+        now = runtime.current()
         draw_encoding(layout, context)
         layout.separator()
         geometry = shown_omage(context)
@@ -136,7 +132,7 @@ def draw_decoding(layout: bpy.types.UILayout, context: bpy.types.Context, geomet
     row = layout.row(align=True)
     row.operator("omagen.omage_import", text="Import", icon="IMPORT")
     row.operator("omagen.omage_export", text="Export", icon="EXPORT")
-    if obj is not None and obj.omage.original is not None and obj.omage.original != obj.data:
+    if omages.can_restore(obj):
         layout.operator("omagen.omage_restore", icon="LOOP_BACK")
 
 

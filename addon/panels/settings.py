@@ -66,9 +66,7 @@ def draw_engine(
     draw_inputs(column, group, engine)
     _draw_always_visible(column, group, engine)
     if engine.uses_seed:
-        row = column.row(align=True)
-        row.prop(settings, "seed")
-        row.operator("omagen.random_seed", text="", icon="FILE_REFRESH")
+        draw_seed(column, settings)
     _draw_headings(layout, group, engine)
 
 
@@ -79,6 +77,12 @@ def draw_parameters(
     group = parameters.group(settings, engine)
     _draw_always_visible(split(layout), group, engine, hidden)
     _draw_headings(layout, group, engine)
+
+
+def draw_seed(layout: bpy.types.UILayout, settings: OmagenSettings) -> None:
+    row = layout.row(align=True)
+    row.prop(settings, "seed")
+    row.operator("omagen.random_seed", text="", icon="FILE_REFRESH")
 
 
 def draw_inputs(layout: bpy.types.UILayout, group: bpy.types.PropertyGroup, engine: EngineInfo) -> None:

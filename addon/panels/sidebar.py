@@ -38,6 +38,16 @@ def draw_generate(layout: bpy.types.UILayout, context: bpy.types.Context, warnin
         progress.draw(layout, context, [task for task in now.tasks if task.engine not in elsewhere], warnings)
 
 
+def is_ready(layout: bpy.types.UILayout, context: bpy.types.Context) -> bool:
+    """Whether there is a backend to work with; starts it, or draws what to do where there is none."""
+    ensure_backend(context)
+    problem = preferences.missing_environment(context)
+    if problem and runtime.current().backend.state is not BackendState.RUNNING:
+        draw_setup(layout, context, problem)
+        return False
+    return True
+
+
 def draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context, problem: OmagenError) -> None:
     box = layout.box()
     wrapped_text.draw(box, context, str(problem), icon="INFO")
@@ -53,12 +63,9 @@ class OMAGEN_PT_generate(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        ensure_backend(context)
-        now = runtime.current()
-        problem = preferences.missing_environment(context)
-        if problem and now.backend.state is not BackendState.RUNNING:
-            draw_setup(layout, context, problem)
+        if not is_ready(layout, context):
             return
+        now = runtime.current()
         chosen = context.scene.omagen
         engine = parameters.chosen_engine(chosen)
         if settings.needs_picture(engine):

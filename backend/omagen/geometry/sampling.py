@@ -25,6 +25,14 @@ def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return np.cross(b - a, c - a)
 
 
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(V, 3) float64, unit: the mean of the faces around each vertex, by area; 0 where there is none."""
+    doubled = face_normals(vertices, faces)
+    flat = faces.reshape(-1)
+    sums = np.stack([np.bincount(flat, np.repeat(doubled[:, k], 3), len(vertices)) for k in range(3)], axis=1)
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-300)
+
+
 def face_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """(F,) float64"""
     return 0.5 * np.linalg.norm(face_normals(vertices, faces), axis=1)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from omagen.geometry.cameras import Camera
-from omagen.geometry.sampling import face_normals
+from omagen.geometry.sampling import vertex_normals
 from omagen.refine.targets import Offsets
 from omagen.shapes import Mesh
 
@@ -30,7 +30,7 @@ def outline_offsets(
     for each camera.
     """
     vertices = mesh.vertices.astype(np.float64)
-    normals = vertex_normals(mesh)
+    normals = vertex_normals(mesh.vertices, mesh.faces)
     along, weight = np.zeros(len(vertices)), np.zeros(len(vertices))
     for camera, is_field, wanted_field in zip(cameras, drawn, wanted, strict=True):
         if wanted_field is None or is_field is None:
@@ -69,11 +69,3 @@ def depth_inside(mask: np.ndarray) -> np.ndarray | None:
         return None
     inside, outside = (cv2.distanceTransform(m.astype(np.uint8), cv2.DIST_L2, 5) for m in (mask, ~mask))
     return inside - outside - np.where(mask, 0.5, -0.5).astype(np.float32)
-
-
-def vertex_normals(mesh: Mesh) -> np.ndarray:
-    """(V, 3) float64, unit: the mean of the faces around each vertex, by area; 0 where there is none."""
-    doubled = face_normals(mesh.vertices, mesh.faces)
-    flat = mesh.faces.reshape(-1)
-    sums = np.stack([np.bincount(flat, np.repeat(doubled[:, k], 3), len(mesh.vertices)) for k in range(3)], axis=1)
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-300)

@@ -127,10 +127,10 @@ class DetailNormals:
         return _averaged(normal * good[:, None], len(mesh.faces), np.ones(len(mesh.faces), bool))
 
     def offsets(self, mesh: Mesh) -> Offsets | None:
-        from omagen.refine.outlines import vertex_normals
+        from omagen.geometry.sampling import vertex_normals
 
         near = self._tree.nearest(mesh.vertices)
-        normals = vertex_normals(mesh)
+        normals = vertex_normals(mesh.vertices, mesh.faces)
         along = ((near.position - mesh.vertices) * normals).sum(1)
         there = face_normals(self._detail.vertices, self._detail.faces)[near.face]
         good = (near.distance < self._reach) & ((normals * there).sum(1) > 0)

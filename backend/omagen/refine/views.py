@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from omagen.geometry.cameras import Camera
-from omagen.geometry.sampling import face_normals
+from omagen.geometry.sampling import face_normals, vertex_normals
 from omagen.geometry.topology import borders
 from omagen.geometry.view_raster import ViewRaster, rasterize_view
 from omagen.omage.cores import on_cores
@@ -60,11 +60,7 @@ def shading_normals(mesh: Mesh) -> np.ndarray:
     """(F, 3, 3) float32: the mesh's own normals at its corners, else those of its vertices, by the area around them."""
     if mesh.normals is not None:
         return mesh.normals
-    doubled = face_normals(mesh.vertices, mesh.faces)
-    flat = mesh.faces.reshape(-1)
-    sums = np.stack([np.bincount(flat, np.repeat(doubled[:, k], 3), len(mesh.vertices)) for k in range(3)], axis=1)
-    sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-300)
-    return sums.astype(np.float32)[mesh.faces]
+    return vertex_normals(mesh.vertices, mesh.faces).astype(np.float32)[mesh.faces]
 
 
 class ViewSource:

@@ -14,7 +14,7 @@ from typing import Final
 import torch
 
 from omagen.diffusion.continuous_samplers import ancestral_steps, multistep_steps
-from omagen.engines.omages.null2geo import SeededNoise
+from omagen.diffusion.noise import SeededNoise
 from omagen.engines.omages.unet import UNet
 from omagen.protocol import ErrorCode, OmagenError
 

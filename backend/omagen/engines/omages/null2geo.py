@@ -15,6 +15,7 @@ from torch import Tensor
 
 from omagen.diffusion.fast_samplers import ddim_samples, dpm_samples, log_snr_timesteps
 from omagen.diffusion.learned_variance import Predict, ancestral_samples
+from omagen.diffusion.noise import SeededNoise
 from omagen.diffusion.schedule import STEPS, DiscreteSchedule
 from omagen.engines.omages.dit import OmgDiT
 from omagen.protocol import ErrorCode, OmagenError
@@ -86,19 +87,6 @@ def guided(network: OmgDiT, labels: Tensor, guidance: float) -> Predict:
         return network.forward_with_cfg(torch.cat([x, x]), both, torch.cat([t, t]), guidance)[: len(x)]
 
     return predict
-
-
-class SeededNoise:
-    """Random numbers for several omages; those of each depend on its seed and on how many it has had."""
-
-    def __init__(self, seeds: Sequence[int], shape: tuple[int, ...], device: torch.device) -> None:
-        self._generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-        self._shape, self._device = shape, device
-
-    def draw(self) -> Tensor:
-        """[B, *shape] float32, normal."""
-        drawn = [torch.randn(self._shape, generator=generator) for generator in self._generators]
-        return torch.stack(drawn).to(self._device)
 
 
 def _states(sampler: GeometrySampler, steps: int, predict: Predict, noise: SeededNoise) -> tuple[int, Iterator[Tensor]]:
